@@ -1,0 +1,1 @@
+"""P3M-10K: loaders, augmentation, foreground and background solving."""

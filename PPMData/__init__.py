@@ -1,0 +1,1 @@
+"""PPM-100: loader and trimaps."""

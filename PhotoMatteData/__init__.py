@@ -1,0 +1,1 @@
+"""PhotoMatte85: loader, pairing with backgrounds and trimaps."""

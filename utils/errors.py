@@ -1,0 +1,35 @@
+"""Mistakes of the user's, and how a script tells of them: one sentence, no traceback."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+
+class InputError(ValueError):
+    """Something the user gave can't work: the message names it and the remedy, in one sentence."""
+
+
+class MissingError(InputError, FileNotFoundError):
+    """A file or folder that has to be there is not."""
+
+    def __str__(self) -> str:  # OSError would print a tuple
+        return str(self.args[0])
+
+
+def run_script(main: Callable[[], int | None]) -> None:
+    """Run a script's `main` and leave with its exit status.
+
+    User mistakes (InputError) and refusals of the operating system (OSError: disk full, no
+    permission) are printed as one sentence with status 2; anything else is a fault of ours and
+    keeps its traceback. Ctrl-C leaves with 130.
+    """
+    try:
+        status = main()
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = 2
+    except KeyboardInterrupt:
+        print("stopped by Ctrl-C", file=sys.stderr)
+        status = 130
+    sys.exit(status or 0)

@@ -1,0 +1,28 @@
+"""What every data set hands out: one portrait with whatever layers are known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One portrait. All layers have the same height and width.
+
+    Attributes:
+        name: file name without its ending; pairs the layers.
+        image: (H, W, 3) uint8 RGB.
+        alpha: (H, W) uint8, or None where no truth is known.
+        trimap: (H, W) uint8 0/128/255, or None.
+        foreground: (H, W, 3) uint8 RGB, the colour of the person alone, or None.
+        background: (H, W, 3) uint8 RGB, the scene without the person, or None.
+    """
+
+    name: str
+    image: np.ndarray
+    alpha: np.ndarray | None = None
+    trimap: np.ndarray | None = None
+    foreground: np.ndarray | None = None
+    background: np.ndarray | None = None
