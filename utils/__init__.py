@@ -1,1 +1,4 @@
-"""Images, trimaps, foreground solving, metrics, reports and video; imports nothing else of the repository."""
+"""Images, trimaps, foreground solving, metrics, reports and video.
+
+Imports nothing else of the repository.
+"""
