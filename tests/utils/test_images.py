@@ -1,0 +1,242 @@
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+from utils.errors import InputError, MissingError
+from utils.images import (
+    list_images,
+    pad_to_multiple,
+    pair_by_stem,
+    read_alpha,
+    read_photo,
+    read_rgba,
+    read_size,
+    resize_antialiased,
+    write_image,
+)
+
+
+@pytest.fixture
+def photo():
+    ramp = np.linspace(0, 255, 40 * 30).reshape(40, 30)
+    return np.stack([ramp, ramp[::-1], ramp[:, ::-1]], axis=2).astype(np.uint8)
+
+
+@pytest.fixture
+def grey(photo):
+    return np.ascontiguousarray(photo[..., 0])
+
+
+def save(path, array, mode=None, **options):
+    picture = Image.fromarray(array)
+    (picture.convert(mode) if mode else picture).save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("channels", [None, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_png_keeps_every_value(tmp_path, channels, dtype):
+    shape = (5, 7) if channels is None else (5, 7, channels)
+    image = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape).astype(dtype)
+    write_image(tmp_path / "a.png", image)
+    stored = cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_UNCHANGED)
+    if channels:
+        stored = stored[..., [2, 1, 0, 3][:channels]]
+    assert stored.dtype == dtype
+    assert np.array_equal(stored, image)
+
+
+def test_photo_round_trip(tmp_path, photo):
+    write_image(tmp_path / "a.png", photo)
+    write_image(tmp_path / "a.JPG", photo)
+    assert np.array_equal(read_photo(tmp_path / "a.png"), photo)
+    assert np.abs(read_photo(tmp_path / "a.JPG").astype(int) - photo).mean() < 6
+
+
+def test_a_photo_reads_as_a_person_sees_it(tmp_path, photo, grey):
+    rgba = np.dstack([photo, grey])
+    grey3 = np.repeat(grey[..., None], 3, 2)
+    assert np.array_equal(read_photo(save(tmp_path / "rgba.png", rgba)), photo)
+    assert np.array_equal(read_photo(save(tmp_path / "grey.png", grey)), grey3)
+    la = save(tmp_path / "la.png", rgba, "LA")
+    assert np.array_equal(read_photo(la), np.array(Image.open(la).convert("RGB")))
+    write_image(tmp_path / "deep.png", grey.astype(np.uint16) * 257)
+    assert np.array_equal(read_photo(tmp_path / "deep.png"), grey3)
+    write_image(tmp_path / "deep3.png", photo.astype(np.uint16) * 257)
+    assert np.array_equal(read_photo(tmp_path / "deep3.png"), photo)
+    flat = np.full((16, 16, 3), (200, 40, 90), np.uint8)
+    cmyk = read_photo(save(tmp_path / "cmyk.jpg", flat, "CMYK", quality=98))
+    assert np.abs(cmyk.astype(int) - flat).max() <= 4
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_cameras_rotation_is_applied(tmp_path, photo, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(tmp_path / "a.png", photo, exif=exif)
+    undone = {
+        1: photo,
+        2: photo[:, ::-1],
+        3: photo[::-1, ::-1],
+        4: photo[::-1],
+        5: photo.transpose(1, 0, 2),
+        6: photo.transpose(1, 0, 2)[:, ::-1],
+        7: photo[::-1, ::-1].transpose(1, 0, 2),
+        8: photo.transpose(1, 0, 2)[::-1],
+    }[orientation]
+    assert np.array_equal(read_photo(path), undone)
+    assert read_size(path) == undone.shape[:2]
+
+
+def test_alphas_of_every_depth(tmp_path, grey):
+    assert np.array_equal(read_alpha(save(tmp_path / "l.png", grey)), grey)
+    assert np.array_equal(
+        read_alpha(save(tmp_path / "rgb.png", np.repeat(grey[..., None], 3, 2))), grey
+    )
+    write_image(tmp_path / "deep.png", grey.astype(np.uint16) * 257)
+    assert np.array_equal(read_alpha(tmp_path / "deep.png"), grey)
+    one_bit = read_alpha(save(tmp_path / "bit.png", grey, "1"))
+    assert set(np.unique(one_bit)) == {0, 255}
+
+
+def test_masks_that_are_none(tmp_path, photo, grey):
+    with pytest.raises(InputError, match=r"colour\.png has colours"):
+        read_alpha(save(tmp_path / "colour.png", photo))
+    with pytest.raises(InputError, match=r"rgba\.png has an alpha channel"):
+        read_alpha(save(tmp_path / "rgba.png", np.dstack([photo, grey])))
+    write_image(tmp_path / "shallow.png", grey.astype(np.uint16))
+    with pytest.raises(InputError, match=r"shallow\.png is a 16-bit mask.* 255 of 65535"):
+        read_alpha(tmp_path / "shallow.png")
+
+
+def test_a_cut_out_needs_alpha(tmp_path, photo, grey):
+    rgba = np.dstack([photo, grey])
+    assert np.array_equal(read_rgba(save(tmp_path / "a.png", rgba)), rgba)
+    with pytest.raises(InputError, match=r"b\.png has no alpha channel"):
+        read_rgba(save(tmp_path / "b.png", photo))
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+def test_truncated_files_are_refused(tmp_path, name):
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+    write_image(tmp_path / name, noise)
+    whole = (tmp_path / name).read_bytes()
+    for kept in (3, 30, len(whole) // 2, len(whole) - 400):
+        (tmp_path / name).write_bytes(whole[:kept])
+        with pytest.raises(InputError, match=f"{name} can't be read"):
+            read_photo(tmp_path / name)
+
+
+def test_files_that_are_no_photos(tmp_path, photo):
+    (tmp_path / "zero.jpg").touch()
+    with pytest.raises(InputError, match=r"zero\.jpg is empty"):
+        read_photo(tmp_path / "zero.jpg")
+    (tmp_path / "text.jpg").write_text("not a picture")
+    with pytest.raises(InputError, match=r"text\.jpg can't be read as a JPEG or PNG"):
+        read_photo(tmp_path / "text.jpg")
+    write_image(tmp_path / "a.png", photo)
+    (tmp_path / "a.png").rename(tmp_path / "a.jpg")
+    with pytest.raises(InputError, match=r"a\.jpg holds a PNG picture"):
+        read_photo(tmp_path / "a.jpg")
+    with pytest.raises(InputError, match=r"holds a BMP picture; expected a JPEG"):
+        read_photo(save(tmp_path / "a.bmp", photo))
+    with pytest.raises(InputError, match="is a folder"):
+        read_photo(tmp_path)
+    with pytest.raises(MissingError, match=r"no file .*none\.png"):
+        read_photo(tmp_path / "none.png")
+
+
+def test_too_large_a_photo_is_refused_before_it_is_decoded(tmp_path, photo):
+    write_image(tmp_path / "a.png", photo)
+    with pytest.raises(InputError, match="40x30 pixels; at most 1199"):
+        read_photo(tmp_path / "a.png", max_pixels=1199)
+
+
+def test_writing_refuses_what_a_kind_cannot_hold(tmp_path, photo, grey):
+    with pytest.raises(InputError, match=r"can't write \.gif"):
+        write_image(tmp_path / "a.gif", photo)
+    with pytest.raises(InputError, match="neither alpha nor 16 bits"):
+        write_image(tmp_path / "a.jpg", np.dstack([photo, grey]))
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path, photo, monkeypatch):
+    write_image(tmp_path / "a.png", photo)
+    before = (tmp_path / "a.png").read_bytes()
+
+    def full(path, content):
+        with path.open("wb") as file:
+            file.write(content[:20])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    for name in ("a.png", "b.png"):
+        with pytest.raises(OSError, match="No space left"):
+            write_image(tmp_path / name, photo[::-1])
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+    assert (tmp_path / "a.png").read_bytes() == before
+
+
+def test_folders_are_listed_by_stem(tmp_path):
+    for name in ("b.JPG", "a.x.png", "c.jpeg", ".hidden.png", "notes.txt"):
+        (tmp_path / name).touch()
+    assert {stem: path.name for stem, path in list_images(tmp_path).items()} == {
+        "a.x": "a.x.png",
+        "b": "b.JPG",
+        "c": "c.jpeg",
+    }
+    (tmp_path / "b.png").touch()
+    with pytest.raises(InputError, match=r"both b\.JPG and b\.png"):
+        list_images(tmp_path)
+
+
+def test_folders_that_are_none(tmp_path):
+    with pytest.raises(InputError, match="holds no"):
+        list_images(tmp_path)
+    with pytest.raises(MissingError, match=r"no folder .*nowhere"):
+        list_images(tmp_path / "nowhere")
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is a file"):
+        list_images(tmp_path / "file")
+
+
+def test_pairs_name_every_missing_partner(tmp_path):
+    for name in ("image/a.jpg", "image/b.jpg", "mask/a.png", "mask/c.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    folders = {"image": tmp_path / "image", "alpha": tmp_path / "mask"}
+    with pytest.raises(InputError, match=r"b\.jpg has no partner.*mask; .*c\.png has no partner"):
+        pair_by_stem(folders)
+    (tmp_path / "image/b.jpg").unlink()
+    (tmp_path / "mask/c.png").unlink()
+    assert pair_by_stem(folders) == {
+        "a": {"image": tmp_path / "image/a.jpg", "alpha": tmp_path / "mask/a.png"}
+    }
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (128, 129, 3), (5, 7)])
+def test_padding_repeats_the_border(shape):
+    image = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
+    H, W = shape[:2]
+    width = [(0, -H % 128), (0, -W % 128)] + [(0, 0)] * (len(shape) - 2)
+    assert np.array_equal(pad_to_multiple(image, 128), np.pad(image, width, mode="edge"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [((40, 30), (13, 17)), ((11, 9), (23, 31)), ((8, 40), (20, 7)), ((1, 9), (3, 4))],
+)
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_resizing_agrees_with_the_reference(old, new, channels):
+    """scikit-image's resize, spelt out with SciPy as its source has it."""
+    image = np.random.default_rng(0).random(old + channels)
+    sigma = [max(0, (o / n - 1) / 2) for o, n in zip(old, new, strict=True)] + [0] * len(channels)
+    smooth = ndimage.gaussian_filter(image, sigma, mode="mirror")
+    factors = [n / o for o, n in zip(old, new, strict=True)] + [1] * len(channels)
+    expected = ndimage.zoom(smooth, factors, order=1, mode="mirror", grid_mode=True)
+    assert np.allclose(resize_antialiased(image, new), expected, atol=1e-9)
+    single = resize_antialiased(image.astype(np.float32), new)
+    assert single.dtype == np.float32
+    assert np.allclose(single, expected, atol=1e-5)

@@ -1,0 +1,285 @@
+"""Photos and masks: reading, writing, listing and pairing files, padding and resizing arrays.
+
+In memory everything is RGB, uint8, (H, W, C); BGR exists only inside this file.
+"""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from utils.errors import InputError, MissingError
+from utils.files import atomic_path
+
+KINDS = {".jpg": ("JPEG", "MPO"), ".jpeg": ("JPEG", "MPO"), ".png": ("PNG",)}
+MAX_PIXELS = 150_000_000  # a medium-format camera's photo; more is a mistake or a bomb
+GREY_TOLERANCE = 8  # levels that the channels of a grey picture stored as colour JPEG may differ
+SHOWN_FAULTS = 10
+BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
+
+
+def read_photo(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Read a photo as a person would see it: (H, W, 3) uint8 RGB.
+
+    The camera's rotation (EXIF) is applied; grey, palette, CMYK and 16-bit pictures are converted;
+    an alpha channel is dropped and the colours kept.
+
+    Raises:
+        MissingError: if there is no such file.
+        InputError: if it is no whole JPEG or PNG, its ending belies it, or it is too large.
+    """
+    return _as_rgb(_open(path, max_pixels))
+
+
+def read_alpha(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Read an alpha mask or a trimap: (H, W) uint8. 16-bit masks are scaled to 8 bits.
+
+    Raises:
+        MissingError, InputError: as `read_photo`; and if the mask has colours or an alpha channel
+            of its own, or claims 16 bits and uses only the lowest 8.
+    """
+    picture = _open(path, max_pixels)
+    if _has_alpha(picture):
+        raise InputError(
+            f"{path} has an alpha channel (mode {picture.mode}); a mask is one grey channel: "
+            "save that channel as a grey PNG"
+        )
+    if picture.mode.startswith("I"):
+        values = np.asarray(picture)
+        if 0 < values.max() <= 255:
+            raise InputError(
+                f"{path} is a 16-bit mask, but its largest value is {values.max()} of 65535; "
+                "scale it or save it with 8 bits"
+            )
+        return _to_8_bits(values)
+    if picture.mode in ("1", "L"):
+        return np.array(picture.convert("L"))
+    colours = np.array(picture.convert("RGB"))
+    if np.ptp(colours, axis=2).max() > GREY_TOLERANCE:
+        raise InputError(f"{path} has colours; a mask is one grey channel")
+    return np.ascontiguousarray(colours[..., 1])
+
+
+def read_rgba(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Read a cut-out: (H, W, 4) uint8, RGB not multiplied by alpha.
+
+    Raises:
+        MissingError, InputError: as `read_photo`; and if it has no alpha channel.
+    """
+    picture = _open(path, max_pixels)
+    if not _has_alpha(picture):
+        raise InputError(
+            f"{path} has no alpha channel (mode {picture.mode}); expected an RGBA cut-out"
+        )
+    return np.array(picture.convert("RGBA"))
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """(height, width) that the file's header states, after EXIF rotation; reads no pixels.
+
+    Raises:
+        MissingError, InputError: as `read_photo`, as far as the header tells.
+    """
+    with _guard(path), _header(path, MAX_PIXELS) as picture:
+        width, height = picture.size
+        turned = picture.getexif().get(0x0112, 1) >= 5
+    return (width, height) if turned else (height, width)
+
+
+def write_image(path: Path, image: np.ndarray, quality: int = 95) -> None:
+    """Write RGB (H, W, 3), RGBA (H, W, 4) or grey (H, W); uint8, or uint16 for PNG. Atomic.
+
+    The ending chooses the kind: .png (lossless), .jpg or .jpeg (`quality` of 100).
+
+    Raises:
+        InputError: if the ending is none of these, or JPEG can't hold such an array.
+        OSError: if the disk is full or the folder can't be written; nothing is left behind.
+    """
+    ending = path.suffix.lower()
+    if ending not in KINDS:
+        raise InputError(f"{path}: can't write {ending or 'no ending'}; use .png or .jpg")
+    if ending != ".png" and (image.dtype != np.uint8 or image.shape[2:] == (4,)):
+        raise InputError(f"{path}: JPEG holds neither alpha nor 16 bits; use .png")
+    if image.ndim == 3:
+        image = cv2.cvtColor(
+            image, cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
+        )
+    parameters = [] if ending == ".png" else [cv2.IMWRITE_JPEG_QUALITY, quality]
+    _, encoded = cv2.imencode(ending, image, parameters)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(encoded.tobytes())
+
+
+def list_images(folder: Path) -> dict[str, Path]:
+    """Map stem to path for the JPEG and PNG files of a folder, sorted by stem.
+
+    Files whose names begin with a dot (unfinished writes, finder droppings) don't count.
+
+    Raises:
+        MissingError: if there is no such folder.
+        InputError: if it is a file, holds no image, or two images share a stem.
+    """
+    if not folder.exists():
+        raise MissingError(f"no folder {folder}")
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file; expected a folder of images")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in KINDS or path.name.startswith("."):
+            continue
+        if path.stem in found:
+            raise InputError(
+                f"{folder} has both {found[path.stem].name} and {path.name}; remove one"
+            )
+        found[path.stem] = path
+    if not found:
+        raise InputError(f"{folder} holds no .jpg, .jpeg or .png file")
+    return dict(sorted(found.items()))
+
+
+def pair_by_stem(folders: Mapping[str, Path]) -> dict[str, dict[str, Path]]:
+    """Map stem to {layer: path} for folders {layer: folder} that hold one file a stem each.
+
+    Raises:
+        MissingError, InputError: as `list_images`; and if any file lacks a partner (named).
+    """
+    pairs, faults = match_stems(folders)
+    if faults:
+        more = f" (and {len(faults) - SHOWN_FAULTS} more)" if len(faults) > SHOWN_FAULTS else ""
+        raise InputError("; ".join(faults[:SHOWN_FAULTS]) + more)
+    return pairs
+
+
+def match_stems(folders: Mapping[str, Path]) -> tuple[dict[str, dict[str, Path]], list[str]]:
+    """As `pair_by_stem`, but hand out the complete pairs and one sentence a missing partner."""
+    layers = {layer: list_images(folder) for layer, folder in folders.items()}
+    pairs, faults = {}, []
+    for stem in sorted(set().union(*layers.values())):
+        paths = {layer: files[stem] for layer, files in layers.items() if stem in files}
+        if len(paths) == len(layers):
+            pairs[stem] = paths
+            continue
+        lacking = ", ".join(str(folders[layer]) for layer in layers if layer not in paths)
+        faults.append(f"{next(iter(paths.values()))} has no partner of that stem in {lacking}")
+    return pairs, faults
+
+
+def pad_to_multiple(image: np.ndarray, multiple: int) -> np.ndarray:
+    """Repeat the last row and column of (H, W[, C]) until both sides are multiples."""
+    H, W = image.shape[:2]
+    return cv2.copyMakeBorder(image, 0, -H % multiple, 0, -W % multiple, cv2.BORDER_REPLICATE)
+
+
+def resize_antialiased(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize (H, W[, C]) to `size` (height, width); float32 (float64 stays), same value range.
+
+    The numbers of scikit-image's resize(order=1, anti_aliasing=True, mode="reflect"), which the
+    paper's evaluation uses: a Gaussian of sigma (shrinkage − 1) / 2 for each shrinking axis, then
+    linear interpolation between pixel centres; both mirror the image about its outermost pixels.
+    """
+    image = np.asarray(image)
+    if image.dtype != np.float64:
+        image = image.astype(np.float32)
+    shape = image.shape
+    rows, columns = (_gaussian(max(0.0, (shape[i] / size[i] - 1) / 2)) for i in (0, 1))
+    image = cv2.sepFilter2D(image, -1, columns, rows, borderType=cv2.BORDER_REFLECT_101)
+    image = image.reshape(shape)  # OpenCV drops a single channel
+    for axis, new in enumerate(size):
+        image = _interpolate(image, new, axis)
+    return image
+
+
+def _gaussian(sigma: float) -> np.ndarray:
+    radius = int(4 * sigma + 0.5)
+    if radius == 0:
+        return np.ones(1)
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    return kernel / kernel.sum()
+
+
+def _interpolate(image: np.ndarray, new: int, axis: int) -> np.ndarray:
+    old = image.shape[axis]
+    if old == new:
+        return image
+    position = (np.arange(new) + 0.5) * (old / new) - 0.5
+    lower = np.floor(position).astype(np.int64)
+    weight = (position - lower).astype(image.dtype)
+    weight = weight.reshape([-1 if a == axis else 1 for a in range(image.ndim)])
+    first, second = (np.take(image, _mirror(i, old), axis) for i in (lower, lower + 1))
+    return first + (second - first) * weight
+
+
+def _mirror(index: np.ndarray, length: int) -> np.ndarray:
+    last = length - 1
+    return np.clip(last - np.abs(last - np.abs(index)), 0, last)
+
+
+def _header(path: Path, max_pixels: int) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        picture = Image.open(path)
+    if picture.format not in KINDS.get(path.suffix.lower(), ()):
+        raise InputError(
+            f"{path} holds a {picture.format} picture; expected a JPEG named .jpg or .jpeg, or "
+            "a PNG named .png: rename or convert it"
+        )
+    width, height = picture.size
+    if width * height > max_pixels:
+        raise InputError(
+            f"{path} has {height}x{width} pixels; at most {max_pixels} are taken: shrink it"
+        )
+    return picture
+
+
+def _open(path: Path, max_pixels: int) -> Image.Image:
+    with _guard(path), _header(path, max_pixels) as picture:
+        picture.load()
+        return ImageOps.exif_transpose(picture)
+
+
+@contextmanager
+def _guard(path: Path) -> Iterator[None]:
+    """Turn whatever a decoder raises into one sentence that names the file."""
+    if not path.exists():
+        raise MissingError(f"no file {path}")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; expected an image file")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path} is empty (0 bytes); expected a JPEG or PNG file")
+    try:
+        yield
+    except InputError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{path} claims more pixels than are safe to read") from error
+    except PermissionError as error:
+        raise InputError(f"{path} may not be read; check its permissions") from error
+    except BROKEN as error:
+        raise InputError(
+            f"{path} can't be read as a JPEG or PNG: broken, truncated or of another kind"
+        ) from error
+
+
+def _has_alpha(picture: Image.Image) -> bool:
+    return picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
+
+
+def _as_rgb(picture: Image.Image) -> np.ndarray:
+    if picture.mode.startswith("I"):
+        grey = _to_8_bits(np.asarray(picture))
+        return np.repeat(grey[..., None], 3, axis=2)
+    if picture.mode == "P" and "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+    return np.array(picture.convert("RGB"))
+
+
+def _to_8_bits(values: np.ndarray) -> np.ndarray:
+    return ((np.clip(values, 0, 65535).astype(np.uint32) + 128) // 257).astype(np.uint8)
