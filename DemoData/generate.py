@@ -1,0 +1,173 @@
+"""Draw portraits with exact alpha, laid out as the real data sets are.
+
+    python -m DemoData.generate --root ./Datasets-demo --train 200 --test 8 --size 768 --seed 0
+
+N portraits for training; M for each of P3M-500-P, P3M-500-NP, PPM-100 and PhotoMatte85, all
+different people; a scene for every fourth portrait in BG-20K. A run that was stopped goes on
+where it was when started again with the same arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from DemoData.layouts import SCENES, TESTS, TRAIN, Layout
+from DemoData.portrait import draw_portrait
+from DemoData.scenes import draw_scene
+from utils.errors import InputError, run_script
+from utils.files import atomic_path
+from utils.images import write_image
+
+RECORD = "demo_data.json"  # the arguments a folder was drawn with
+MIN_SIZE = 64  # px; below this a person has no parts left
+
+
+@dataclass(frozen=True)
+class Task:
+    """One portrait of `layout`, or one scene where `layout` is None."""
+
+    number: int  # of the set: enters the seed
+    index: int
+    folder: str
+    layout: Layout | None = None
+
+    def paths(self, root: Path) -> list[Path]:
+        name = f"demo_{self.index:05d}"
+        if self.layout is None:
+            return [root / self.folder / f"{name}.jpg"]
+        return self.layout.paths(root, name)
+
+
+def list_tasks(num_train: int, num_test: int) -> Iterator[Task]:
+    """Everything there is to draw."""
+    for layout, count in ((TRAIN, num_train), *((layout, num_test) for layout in TESTS)):
+        for index in range(count):
+            yield Task(layout.number, index, layout.folder, layout)
+    for (number, folder), count in zip(SCENES, (num_train, num_test), strict=True):
+        for index in range(-(-count // 4)):
+            yield Task(number, index, folder)
+
+
+def run_task(task: Task, root: Path, size: int, seed: int) -> None:
+    """Draw and write one portrait or scene; a pure function of the seed and the task."""
+    rng = np.random.default_rng([seed, task.number, task.index])
+    if task.layout is None:
+        write_image(task.paths(root)[0], draw_scene(rng, size))
+        return
+    portrait = draw_portrait(rng, size, hide_face=task.layout.hide_face)
+    task.layout.write(root, task.paths(root)[0].stem, portrait)
+
+
+def claim_folder(root: Path, arguments: dict[str, int]) -> None:
+    """Make `root` ours by writing the arguments into it.
+
+    Raises:
+        InputError: if it is a file, holds anything else, or was drawn with other arguments.
+    """
+    if root.exists() and not root.is_dir():
+        raise InputError(f"{root} is a file: give --root a folder")
+    record = root / RECORD
+    if record.exists():
+        try:
+            before = json.loads(record.read_text())
+        except ValueError:
+            before = "something that can't be read"
+        if before != arguments:
+            raise InputError(
+                f"{root} was drawn with {before}, not with {arguments}: "
+                "give the same arguments or another --root"
+            )
+        return
+    # A name that begins with a dot is what a run leaves that is killed while it writes.
+    others = sorted(p.name for p in root.iterdir() if p.name[0] != ".") if root.exists() else []
+    if others:
+        raise InputError(
+            f"{root} already holds other things ({others[0]}): give --root a new or empty folder"
+        )
+    with atomic_path(record) as temporary:
+        temporary.write_text(json.dumps(arguments))
+
+
+def generate(
+    root: Path, *, num_train: int, num_test: int, size: int, seed: int, num_workers: int
+) -> int:
+    """Draw everything that is not there yet; returns how many pictures were drawn."""
+    claim_folder(root, {"train": num_train, "test": num_test, "size": size, "seed": seed})
+    tasks = list(list_tasks(num_train, num_test))
+    missing = [task for task in tasks if not all(path.exists() for path in task.paths(root))]
+    work = partial(run_task, root=root, size=size, seed=seed)
+    bar = tqdm(total=len(tasks), initial=len(tasks) - len(missing), desc=str(root))
+    with bar:
+        if num_workers <= 1:
+            for task in missing:
+                work(task)
+                bar.update()
+        else:
+            context = multiprocessing.get_context("spawn")  # OpenCV's threads don't survive a fork
+            with context.Pool(num_workers, initializer=_start_worker) as pool:
+                for _ in pool.imap_unordered(work, missing):
+                    bar.update()
+    return len(missing)
+
+
+def _start_worker() -> None:
+    cv2.setNumThreads(1)  # the workers share the cores already
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def _leave_with_parent() -> None:
+    """End this worker when its parent is gone, which could be killed and not end us itself."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--root", type=Path, default=Path("Datasets-demo"), help="folder to make")
+    parser.add_argument("--train", type=int, default=200, help="portraits for training")
+    parser.add_argument("--test", type=int, default=8, help="portraits for each of four test sets")
+    parser.add_argument("--size", type=int, default=768, help="side in pixels")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--num_workers", type=int, default=multiprocessing.cpu_count(), help="processes"
+    )
+    args = parser.parse_args()
+    for name, least in (("train", 0), ("test", 0), ("size", MIN_SIZE), ("seed", 0)):
+        if getattr(args, name) < least:
+            raise InputError(f"--{name} must be at least {least}, not {getattr(args, name)}")
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    generate(
+        args.root,
+        num_train=args.train,
+        num_test=args.test,
+        size=args.size,
+        seed=args.seed,
+        num_workers=args.num_workers,
+    )
+    print(f"{args.root}: {args.train} portraits for training, {args.test} for each test set")
+
+
+if __name__ == "__main__":
+    run_script(main)
