@@ -1,0 +1,149 @@
+"""Which devices a script runs on, and its processes: alone, started by torchrun, or starting them.
+
+A script with several GPUs calls `launch` before anything else, and every process `join`:
+
+    if several := gpus_to_launch(args.gpus):
+        return launch(several)
+    with join(args.gpus) as processes:
+        ...
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+
+from utils.errors import InputError
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process and its siblings.
+
+    Attributes:
+        rank: number of this process, 0 for the one that writes files and speaks.
+        count: number of processes, 1 without torch.distributed.
+        device: where this process computes.
+    """
+
+    rank: int
+    count: int
+    device: torch.device
+
+    @property
+    def is_main(self) -> bool:
+        return self.rank == 0
+
+    def share(self, items: Sequence[Item]) -> list[Item]:
+        """This process's part of `items`: every count-th, beginning with its rank."""
+        return list(items[self.rank :: self.count])
+
+    def gather(self, value: Any) -> list[Any]:
+        """Every process's `value` (anything that pickles), by rank, on every process."""
+        if self.count == 1:
+            return [value]
+        values: list[Any] = [None] * self.count
+        dist.all_gather_object(values, value)
+        return values
+
+    def any(self, *flags: bool) -> list[bool]:
+        """For each flag, whether some process has it set. Costs no synchronisation of the GPU."""
+        if self.count == 1:
+            return list(flags)
+        raised = torch.tensor(flags, dtype=torch.int32)
+        dist.all_reduce(raised, op=dist.ReduceOp.MAX)
+        return [bool(flag) for flag in raised]
+
+
+def under_torchrun() -> bool:
+    """Whether torch.distributed.run started this process."""
+    return "LOCAL_RANK" in os.environ and "WORLD_SIZE" in os.environ
+
+
+def choose_gpus(gpus: Sequence[int] | None) -> list[int]:
+    """The GPUs to use: those asked for, or all there are (None); an empty list means the CPU.
+
+    Raises:
+        InputError: for a GPU that does not exist or is named twice.
+    """
+    available = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if gpus is None:
+        return list(range(available))
+    for gpu in gpus:
+        if not 0 <= gpu < available:
+            there = f"has GPUs 0 to {available - 1}" if available else "has no GPU PyTorch can use"
+            raise InputError(
+                f"--gpus {gpu}: this machine {there}; leave --gpus out to use what there is"
+            )
+    if len(set(gpus)) < len(gpus):
+        raise InputError(f"--gpus {' '.join(map(str, gpus))}: a GPU is named twice")
+    return list(gpus)
+
+
+def gpus_to_launch(gpus: Sequence[int] | None) -> list[int]:
+    """The GPUs that want a process each and have none yet; empty where this process is enough."""
+    chosen = choose_gpus(gpus)
+    return chosen if len(chosen) > 1 and not under_torchrun() else []
+
+
+def launch(gpus: Sequence[int]) -> int:
+    """Run this script again, with the same arguments, once for each GPU; return its exit status.
+
+    Goes through torch.distributed.run. The processes report their own errors, so what it raises
+    when one of them fails, or at Ctrl-C, is turned into an exit status.
+    """
+    from torch.distributed.elastic.multiprocessing import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.run import main as torchrun
+
+    # Unset, torchrun sets 1 and says so at length.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // len(gpus))))
+    arguments = ["--standalone", "--nproc_per_node", str(len(gpus)), *sys.argv]
+    try:
+        torchrun(arguments)
+    except SignalException as stop:
+        return 128 + int(stop.sigval)
+    except ChildFailedError as error:
+        return max(1, next(iter(error.failures.values())).exitcode)
+    return 0
+
+
+@contextmanager
+def join(gpus: Sequence[int] | None) -> Iterator[Processes]:
+    """Take this process's place: its device, and the process group where torchrun started it.
+
+    Raises:
+        InputError: for a GPU that does not exist, or more processes than GPUs on this machine.
+    """
+    chosen = choose_gpus(gpus)
+    if not under_torchrun():
+        yield Processes(0, 1, _use_device(chosen, 0))
+        return
+    device = _use_device(chosen, int(os.environ["LOCAL_RANK"]))
+    # Objects and flags travel over gloo on the CPU, so they never wait for the GPU.
+    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield Processes(dist.get_rank(), dist.get_world_size(), device)
+    finally:
+        dist.destroy_process_group()
+
+
+def _use_device(gpus: Sequence[int], local_rank: int) -> torch.device:
+    if not gpus:
+        return torch.device("cpu")
+    if local_rank >= len(gpus):
+        raise InputError(
+            f"at least {local_rank + 1} processes were started for {len(gpus)} GPU(s); start"
+            " torchrun with --nproc_per_node of at most that many"
+        )
+    torch.cuda.set_device(gpus[local_rank])
+    return torch.device("cuda", gpus[local_rank])
