@@ -1,0 +1,108 @@
+"""A timm Swin transformer as a feature pyramid; the only file that imports timm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from utils.errors import InputError, MissingError
+
+PATCH = 16  # pixels; the paper enlarges Swin's patches from 4 to 16
+STRIDE = 8 * PATCH  # three 2x merges later; sides of every image are multiples of this
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Backbone(nn.Module):
+    """Swin transformer with an enlarged patch embedding: strides 16, 32, 64 and 128.
+
+    Windows are 7x7 and odd blocks shift by 3 at every input size: the size given to timm only says
+    which stages shift. Its set_input_size would change windows, shifts and bias tables.
+
+    Args:
+        name: of a Swin transformer in timm.
+        shape: embed_dim, depths and num_heads, where they differ from what `name` stands for.
+
+    Raises:
+        InputError: timm cannot build that.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, name: str, **shape: Any) -> None:
+        super().__init__()
+        try:
+            self.pyramid = timm.create_model(
+                name,
+                features_only=True,
+                pretrained=False,
+                img_size=7 * STRIDE,  # the last stage is a single window here and never shifts
+                patch_size=PATCH,
+                strict_img_size=False,
+                drop_path_rate=0.0,  # the paper's recipe names none
+                **{key: value for key, value in shape.items() if value is not None},
+            )
+        except (RuntimeError, TypeError) as error:
+            raise InputError(
+                f"timm cannot build the backbone {name!r}: {error}; it has to be a Swin transformer,"
+                " as swin_tiny_patch4_window7_224.ms_in22k"
+            ) from error
+        self.name = name
+        self.channels: list[int] = self.pyramid.feature_info.channels()
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Features of the four stages, each taken before patch merging, without an output norm.
+
+        Args:
+            image: (B, 3, H, W) RGB in [0, 1], sides multiples of 128.
+
+        Returns:
+            (B, C_i, H / s_i, W / s_i) for the strides s_i = 16, 32, 64, 128.
+        """
+        features = self.pyramid((image - self.mean) / self.std)  # (B, h, w, C) each
+        return [feature.permute(0, 3, 1, 2) for feature in features]
+
+    def load_imagenet(self, file: Path | None = None) -> None:
+        """Fill in ImageNet weights through timm, from its hub or from `file`.
+
+        The 4x4 patch kernel is stretched by nearest neighbour and divided by 16, so that its sum
+        is kept (timm's own stretch differs).
+
+        Raises:
+            MissingError: the weights cannot be had.
+            InputError: they do not fit this backbone.
+        """
+        if file is not None and not file.is_file():
+            raise MissingError(f"--pretrained_file {file} is not there")
+        try:
+            source = timm.create_model(
+                self.name,
+                features_only=True,
+                pretrained=True,
+                pretrained_cfg_overlay={"file": str(file)} if file else None,
+            )
+        except Exception as error:  # the hub's client raises the errors of several libraries
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise MissingError(
+                f"ImageNet weights of {self.name} cannot be had ({reason}): connect to timm's hub,"
+                " or give a file from it with --pretrained_file FILE, or use --no_pretrained"
+            ) from error
+        weights = source.state_dict()
+        kernel = weights["patch_embed.proj.weight"]
+        factor = PATCH // kernel.shape[-1]
+        kernel = kernel.repeat_interleave(factor, 2).repeat_interleave(factor, 3) / factor**2
+        weights["patch_embed.proj.weight"] = kernel  # (C, 3, 16, 16)
+        try:
+            self.pyramid.load_state_dict(weights)
+        except RuntimeError as error:
+            raise InputError(
+                f"ImageNet weights of {self.name} do not fit this configuration, whose widths or"
+                " depths are its own; use --no_pretrained"
+            ) from error

@@ -1,0 +1,59 @@
+"""Everything that decides the shape of the weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from utils.errors import InputError
+
+
+@dataclass(frozen=True)
+class MattingConfig:
+    """The network's settings; saved inside every checkpoint.
+
+    The defaults are the paper's network, 31.26 M parameters. Its ablations are other values:
+    `backbone` (Swin-T, -S, -B), `num_neighbours` (K), `cross_region_attention=False`,
+    `refinement=False`.
+
+    Raises:
+        InputError: for a value that cannot work.
+    """
+
+    backbone: str = "swin_tiny_patch4_window7_224.ms_in22k"  # a Swin transformer, by timm's name
+    embed_dim: int | None = None  # channels of the first stage; None: as timm's name says
+    depths: tuple[int, ...] | None = None  # blocks per stage; None: as timm's name says
+    num_heads: tuple[int, ...] | None = None  # heads per stage; None: as timm's name says
+    decoder_widths: tuple[int, ...] = (256, 128, 64)  # channels at strides 64, 32 and 16
+    refinement: bool = True  # off: the answer is the coarse alpha
+    cross_region_attention: bool = True  # off: regions are refined one by one
+    num_neighbours: int = 8  # K, other regions that one region attends to
+    attention_width: int = 128  # channels of a CRA token
+    attention_heads: int = 8
+
+    def __post_init__(self) -> None:
+        for name in ("depths", "num_heads", "decoder_widths"):
+            value = getattr(self, name)
+            if value is not None:  # a checkpoint hands lists back
+                object.__setattr__(self, name, tuple(value))
+        if self.num_neighbours < 1:
+            raise InputError(f"num_neighbours must be at least 1, not {self.num_neighbours}")
+        if self.attention_width % self.attention_heads:
+            raise InputError(
+                f"attention_width {self.attention_width} must be a multiple of"
+                f" attention_heads, {self.attention_heads}"
+            )
+        if len(self.decoder_widths) != 3:
+            raise InputError(f"decoder_widths must be three numbers, not {self.decoder_widths}")
+
+
+CONFIGS: dict[str, MattingConfig] = {
+    # The paper's network.
+    "model": MattingConfig(),
+    # The same design at an eighth of the size, for CPUs and for trying things out.
+    "demo": MattingConfig(
+        embed_dim=32,
+        depths=(2, 2, 6, 2),
+        num_heads=(2, 4, 8, 16),
+        decoder_widths=(96, 64, 48),
+    ),
+}

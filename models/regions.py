@@ -1,0 +1,168 @@
+"""Choosing, cutting, pasting regions and finding their neighbours; free functions on tensors.
+
+A cell is one value of the coarse maps; the region behind it is P x P pixels of the photo. Cells are
+rows (batch, row, column) in the order of `Tensor.nonzero`, so regions of one image stand together.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+UNKNOWN = 1  # channel of the coarse trimap
+
+
+def select_cells(trimap: Tensor) -> Tensor:
+    """Cells whose most likely class is unknown: those that inference refines.
+
+    Args:
+        trimap: (B, 3, h, w) scores of (background, unknown, foreground), any monotonic scale.
+
+    Returns:
+        (N, 3) int64 rows (batch, row, column), N from 0 to B*h*w.
+    """
+    return (trimap.argmax(dim=1) == UNKNOWN).nonzero()
+
+
+def select_training_cells(trimap: Tensor, noise: Tensor, minimum: int = 16) -> Tensor:
+    """The unknown cells of each image, but at least `minimum` and at most a quarter of all.
+
+    Too few are topped up with random cells, so that no part of the network is ever without
+    gradients; of too many the likeliest unknown ones stay, so that the first steps fit in memory.
+    Both are additions to the paper.
+
+    Args:
+        trimap: (B, 3, h, w) scores of (background, unknown, foreground).
+        noise: (B, 1, h, w) uniform in [0, 1): decides which cells top up.
+        minimum: cells of an image that are refined at least.
+
+    Returns:
+        (N, 3) int64 rows (batch, row, column).
+    """
+    B, _, h, w = trimap.shape
+    unknown = (trimap.argmax(dim=1) == UNKNOWN).flatten(1)  # (B, h*w)
+    likelihood = trimap.float().softmax(dim=1)[:, UNKNOWN].flatten(1)
+    priority = torch.where(unknown, 1 + likelihood, noise.flatten(1))  # unknown ones come first
+    count = unknown.sum(dim=1, keepdim=True).clamp(minimum, max(minimum, h * w // 4))
+    rank = priority.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
+    return (rank < count).view(B, h, w).nonzero()
+
+
+def crop_regions(image: Tensor, cells: Tensor, size: int) -> Tensor:
+    """Cut the full-resolution square behind each selected coarse cell.
+
+    Args:
+        image: (B, C, H, W), any range. H and W are multiples of `size`.
+        cells: (N, 3) int64, one row (batch, row, column) per coarse cell.
+        size: P, side of a region in pixels.
+
+    Returns:
+        (N, C, P, P), in the order of `cells`; N may be 0.
+
+    Raises:
+        ValueError: if H or W is not a multiple of `size`.
+    """
+    B, C, H, W = image.shape
+    if H % size or W % size:
+        raise ValueError(f"image is {H}x{W}; both sides must be multiples of {size}")
+    grid = image.view(B, C, H // size, size, W // size, size).permute(0, 2, 4, 1, 3, 5)
+    return grid[cells[:, 0], cells[:, 1], cells[:, 2]]  # grid: (B, h, w, C, P, P), a view
+
+
+def paste_regions(coarse_alpha: Tensor, regions: Tensor, cells: Tensor) -> Tensor:
+    """The coarse alpha, enlarged by nearest neighbour, with refined regions put over it.
+
+    Args:
+        coarse_alpha: (B, 1, h, w) in [0, 1].
+        regions: (N, 1, P, P) in [0, 1], in the order of `cells`.
+        cells: (N, 3) int64 rows (batch, row, column), none twice.
+
+    Returns:
+        (B, 1, h*P, w*P).
+    """
+    B, _, h, w = coarse_alpha.shape
+    P = regions.shape[-1]
+    alpha = coarse_alpha.view(B, h, 1, w, 1).expand(B, h, P, w, P).clone()
+    grid = alpha.permute(0, 1, 3, 2, 4)  # (B, h, w, P, P), a view
+    grid[cells[:, 0], cells[:, 1], cells[:, 2]] = regions.squeeze(1).to(alpha.dtype)
+    return alpha.view(B, 1, h * P, w * P)
+
+
+def upsample_regions(coarse_alpha: Tensor, cells: Tensor, size: int) -> Tensor:
+    """The bilinear enlargement of the coarse alpha, computed behind the selected cells only.
+
+    Equals crop_regions of F.interpolate(coarse_alpha, scale_factor=size, mode="bilinear"): inside
+    one cell that is a linear function of the 3x3 cells around it.
+
+    Args:
+        coarse_alpha: (B, 1, h, w).
+        cells: (N, 3) int64 rows (batch, row, column).
+        size: P, side of a region in pixels.
+
+    Returns:
+        (N, 1, P, P).
+    """
+    padded = F.pad(coarse_alpha, (1, 1, 1, 1), mode="replicate").squeeze(1)  # (B, h+2, w+2)
+    windows = padded.unfold(1, 3, 1).unfold(2, 3, 1)  # (B, h, w, 3, 3), a view
+    around = windows[cells[:, 0], cells[:, 1], cells[:, 2]].flatten(1)  # (N, 9)
+    basis = torch.eye(9, dtype=coarse_alpha.dtype, device=coarse_alpha.device).view(9, 1, 3, 3)
+    weights = F.interpolate(basis, scale_factor=size, mode="bilinear", align_corners=False)
+    weights = weights[:, 0, size : 2 * size, size : 2 * size].flatten(1)  # (9, P*P)
+    return (around @ weights).view(-1, 1, size, size)
+
+
+def nearest_cells(cells: Tensor, shape: tuple[int, int, int], num_neighbours: int) -> Tensor:
+    """The K nearest other cells of the same image by Euclidean distance, exactly.
+
+    Of equally far ones the lower (row, column) comes first. With fewer than K others, slot j holds
+    neighbour j mod (number of others); a cell alone in its image is its own neighbour.
+
+    Cells lie on a grid, so each looks at a disc of offsets around it, nearest first; the few that
+    find too little look again in a disc of twice the radius. At most O(K h w / R^2) cells can see
+    fewer than K others within a radius R, so every round costs at most O(K h w): linear in the
+    photo's size, in time and in memory.
+
+    Args:
+        cells: (N, 3) int64 rows (batch, row, column), as `nonzero` gives them.
+        shape: (B, h, w) of the grid.
+        num_neighbours: K, at least 1.
+
+    Returns:
+        (N, K) int64 indices into `cells`.
+    """
+    batch = cells[:, 0]
+    others = torch.bincount(batch, minlength=shape[0])[batch] - 1  # (N,)
+    wanted = others.clamp(max=num_neighbours)
+    searching = torch.arange(len(cells), device=cells.device)
+    neighbours = searching[:, None].repeat(1, num_neighbours)
+    radius = 3
+    while len(searching):
+        near = _cells_in_disc(cells, searching, shape, radius)  # (M, offsets), -1: no cell
+        order = (near >= 0).cumsum(dim=1)
+        row, offset = ((near >= 0) & (order <= wanted[searching, None])).nonzero(as_tuple=True)
+        neighbours[searching[row], order[row, offset] - 1] = near[row, offset]
+        searching = searching[order[:, -1] < wanted[searching]]
+        radius *= 2
+    slots = torch.arange(num_neighbours, device=cells.device) % wanted.clamp(min=1)[:, None]
+    return neighbours.gather(1, slots)
+
+
+def _cells_in_disc(
+    cells: Tensor, centres: Tensor, shape: tuple[int, int, int], radius: int
+) -> Tensor:
+    """What lies within `radius` of cells[centres]: (M, offsets) indices into `cells`, -1 for none.
+
+    Offsets are sorted by distance, then row, then column; the centre itself is left out.
+    """
+    B, h, w = shape
+    H, W = h + 2 * radius, w + 2 * radius
+    grid = torch.full((B * H * W,), -1, dtype=torch.int64, device=cells.device)
+    place = (cells[:, 0] * H + cells[:, 1] + radius) * W + cells[:, 2] + radius
+    grid[place] = torch.arange(len(cells), device=cells.device)
+    span = torch.arange(-radius, radius + 1, device=cells.device)
+    dy, dx = torch.meshgrid(span, span, indexing="ij")
+    distance = (dy**2 + dx**2).flatten()
+    order = distance.argsort(stable=True)  # row-major before, so ties stay in (row, column) order
+    order = order[1 : int((distance <= radius**2).sum())]
+    return grid[place[centres, None] + (dy * W + dx).flatten()[order]]
