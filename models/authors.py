@@ -78,7 +78,9 @@ def _attention_sources(name: str) -> list[str]:
     return [f"{layer}.{theirs[kind]}.{leaf}"]
 
 
-def translate(theirs: Mapping[str, Tensor], names: list[str]) -> tuple[dict[str, Tensor], list[str]]:
+def translate(
+    theirs: Mapping[str, Tensor], names: list[str]
+) -> tuple[dict[str, Tensor], list[str]]:
     """Our weights from the authors' entries, and the faults found.
 
     Args:

@@ -37,7 +37,7 @@ class Backbone(nn.Module):
     def __init__(self, name: str, **shape: Any) -> None:
         super().__init__()
         try:
-            self.pyramid = timm.create_model(
+            pyramid: Any = timm.create_model(
                 name,
                 features_only=True,
                 pretrained=False,
@@ -49,11 +49,12 @@ class Backbone(nn.Module):
             )
         except (RuntimeError, TypeError) as error:
             raise InputError(
-                f"timm cannot build the backbone {name!r}: {error}; it has to be a Swin transformer,"
-                " as swin_tiny_patch4_window7_224.ms_in22k"
+                f"timm cannot build the backbone {name!r}: {error}; it has to be a Swin"
+                " transformer, as swin_tiny_patch4_window7_224.ms_in22k"
             ) from error
         self.name = name
-        self.channels: list[int] = self.pyramid.feature_info.channels()
+        self.channels: list[int] = pyramid.feature_info.channels()
+        self.pyramid = pyramid
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 

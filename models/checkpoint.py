@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -47,7 +45,9 @@ def read_checkpoint(path: Path, device: str | torch.device = "cpu") -> dict[str,
         raise MissingError(f"checkpoint {path} {what}; give the path of a .pth file")
     try:
         checkpoint = torch.load(path, map_location=device, weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, zipfile.BadZipFile, ValueError, KeyError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # a file of another kind can fail anywhere in the unpickler
         raise InputError(
             f"{path} is no checkpoint that can be read safely (torch.load, weights_only=True):"
             f" {_first_line(error)}"
@@ -106,7 +106,11 @@ def model_from_checkpoint(checkpoint: Mapping[str, Any], path: Path) -> MattingM
 
 
 def _shape(value: Any) -> str:
-    return "x".join(map(str, value.shape)) or "one number" if isinstance(value, Tensor) else "no tensor"
+    return (
+        "x".join(map(str, value.shape)) or "one number"
+        if isinstance(value, Tensor)
+        else "no tensor"
+    )
 
 
 def _config(entries: Any, path: Path) -> MattingConfig:

@@ -90,7 +90,9 @@ class MattingModel(nn.Module):
         """The same for given cells, (N, 3) int64 rows (batch, row, column) without repetition."""
         B, _, h, w = coarse_alpha.shape
         if self.refinement_network is None or not len(cells):
-            return paste_regions(coarse_alpha, coarse_alpha.new_empty(0, 1, REGION, REGION), cells[:0])
+            return paste_regions(
+                coarse_alpha, coarse_alpha.new_empty(0, 1, REGION, REGION), cells[:0]
+            )
         colours = crop_regions(image, cells, REGION)
         alphas = upsample_regions(coarse_alpha, cells, REGION)
         regions = torch.cat([colours, alphas.to(colours.dtype)], dim=1)  # (N, 4, P, P)
@@ -134,8 +136,4 @@ def build_model(config: MattingConfig) -> MattingModel:
     attention = None
     if config.cross_region_attention:
         attention = CrossRegionAttention(64, config.attention_width, config.attention_heads)
-    return MattingModel(
-        config, coarse_network, RefinementNetwork(attention, config.num_neighbours)
-    )
-
-
+    return MattingModel(config, coarse_network, RefinementNetwork(attention, config.num_neighbours))

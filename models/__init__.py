@@ -1,0 +1,8 @@
+"""The network; knows nothing of files, folders of photos or command lines."""
+
+from models.checkpoint import load_model
+from models.config import CONFIGS, MattingConfig
+from models.inference import predict_alpha
+from models.matting import MattingModel, build_model
+
+__all__ = ["CONFIGS", "MattingConfig", "MattingModel", "build_model", "load_model", "predict_alpha"]

@@ -1,0 +1,191 @@
+"""From a photo to its alpha: fit, run, undo. The one path of evaluate.py, predict.py and README."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.matting import REGION, MattingModel
+from models.regions import select_cells
+from utils.errors import InputError
+from utils.images import pad_to_multiple, resize_antialiased
+from utils.trimap import Trimap
+
+FITS = ("pad", "resize")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network says of one photo of H x W pixels.
+
+    Attributes:
+        alpha: (H, W) float32 in [0, 1].
+        coarse_alpha: (H, W) float32 in [0, 1], the coarse network's, enlarged bilinearly.
+        trimap: (H, W) uint8 0/128/255, the coarse network's, enlarged by nearest neighbour.
+        cells: number of 8x8 regions that were refined.
+    """
+
+    alpha: np.ndarray
+    coarse_alpha: np.ndarray
+    trimap: np.ndarray
+    cells: int
+
+
+def predict_alpha(
+    model: MattingModel, photo: np.ndarray, *, fit: str = "pad", precision: str = "auto"
+) -> np.ndarray:
+    """The alpha of one photo.
+
+    Args:
+        model: from load_model or build_model.
+        photo: (H, W, 3) uint8 RGB, any size from 1x1 up.
+        fit: how the sides become multiples of 128: "pad" replicates the right and bottom edge;
+            "resize" shrinks to the next lower ones (at least 128), as the paper's protocol does.
+        precision: "fp32", "bf16", "fp16", or "auto": bf16 where the device has matrix units for it.
+
+    Returns:
+        (H, W) float32 in [0, 1].
+
+    Raises:
+        InputError: the photo is no such array, or fit or precision is none of these.
+    """
+    return predict(model, photo, fit=fit, precision=precision).alpha
+
+
+def predict(
+    model: MattingModel,
+    photo: np.ndarray,
+    *,
+    fit: str = "pad",
+    size: tuple[int, int] | None = None,
+    precision: str = "auto",
+) -> Prediction:
+    """As predict_alpha, with what the coarse network said.
+
+    Args:
+        size: (height, width), multiples of 128, that fit="resize" resizes to; None: the next lower.
+    """
+    return predict_batch(model, [photo], fit=fit, size=size, precision=precision)[0]
+
+
+def predict_batch(
+    model: MattingModel,
+    photos: Sequence[np.ndarray],
+    *,
+    fit: str = "pad",
+    size: tuple[int, int] | None = None,
+    precision: str = "auto",
+) -> list[Prediction]:
+    """Several photos in one pass; each comes out as it would alone.
+
+    Raises:
+        InputError: as predict_alpha; or the photos are of different sizes once they are fitted.
+    """
+    fitted = [_fit(check_photo(photo), model.stride, fit, size) for photo in photos]
+    if len({image.shape for image in fitted}) > 1:
+        raise InputError(
+            "photos of one batch must be of one size once padded, not"
+            f" {sorted({image.shape[:2] for image in fitted})}"
+        )
+    device = next(model.parameters()).device
+    with torch.inference_mode(), autocast(device, precision):
+        image = torch.from_numpy(np.stack(fitted)).to(device).permute(0, 3, 1, 2)
+        image = image.to(torch.float32).div_(255)  # (B, 3, H, W), channels last
+        coarse = model.coarse(image)
+        coarse_alpha = coarse.alpha_logits[-1].float().sigmoid()
+        trimap = coarse.trimap_logits[-1]
+        cells = select_cells(trimap)
+        if model.refinement_network is None:
+            cells = cells[:0]
+        alpha = model.refine_cells(image, coarse_alpha, cells).float()
+        enlarged = F.interpolate(
+            coarse_alpha, scale_factor=REGION, mode="bilinear", align_corners=False
+        )
+    counts = torch.bincount(cells[:, 0], minlength=len(photos)).tolist()
+    classes = trimap.argmax(dim=1)
+    return [
+        Prediction(
+            _undo(alpha[i, 0], photo, fit),
+            _undo(enlarged[i, 0], photo, fit),
+            _enlarge_trimap(classes[i], photo, fit),
+            counts[i],
+        )
+        for i, photo in enumerate(photos)
+    ]
+
+
+def check_photo(photo: np.ndarray) -> np.ndarray:
+    """The photo itself.
+
+    Raises:
+        InputError: it is not (H, W, 3) uint8 with at least one pixel.
+    """
+    if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8 or not photo.size:
+        raise InputError(
+            f"a photo must be (H, W, 3) uint8 RGB, not {photo.shape} {photo.dtype};"
+            " utils.images.read_photo reads one"
+        )
+    return photo
+
+
+def _fit(photo: np.ndarray, stride: int, fit: str, size: tuple[int, int] | None) -> np.ndarray:
+    """(H, W, 3) uint8 -> the same with sides that are multiples of `stride`."""
+    if fit == "pad":
+        return pad_to_multiple(photo, stride)
+    if fit != "resize":
+        raise InputError(f"fit must be one of {', '.join(FITS)}, not {fit!r}")
+    if size is None:
+        H, W = photo.shape[:2]
+        size = (max(H // stride, 1) * stride, max(W // stride, 1) * stride)
+    return resize_antialiased(photo, size)
+
+
+def _undo(values: Tensor, photo: np.ndarray, fit: str) -> np.ndarray:
+    """(H', W') on the device -> (H, W) float32 in [0, 1], at the photo's size."""
+    H, W = photo.shape[:2]
+    if fit == "pad":
+        return values[:H, :W].cpu().numpy().copy()
+    return np.clip(resize_antialiased(values.cpu().numpy(), (H, W)), 0, 1).astype(np.float32)
+
+
+def _enlarge_trimap(classes: Tensor, photo: np.ndarray, fit: str) -> np.ndarray:
+    """(h, w) classes -> (H, W) uint8 0/128/255."""
+    H, W = photo.shape[:2]
+    values = torch.tensor([Trimap.BACKGROUND, Trimap.UNKNOWN, Trimap.FOREGROUND])
+    small = values.to(torch.uint8)[classes.cpu()]
+    if fit == "pad":
+        large = small.repeat_interleave(REGION, 0).repeat_interleave(REGION, 1)
+        return large[:H, :W].numpy().copy()
+    return F.interpolate(small[None, None], size=(H, W), mode="nearest")[0, 0].numpy()
+
+
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """ "fp32", "bf16" or "fp16": what `precision` means on `device`.
+
+    Raises:
+        InputError: it is none of the four words.
+    """
+    if precision not in PRECISIONS:
+        raise InputError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    # AMX tiles; AVX512-BF16 alone is slower than float32 here once weights are converted.
+    has_tiles = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    return "bf16" if device.type == "cpu" and has_tiles() else "fp32"
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager:
+    """A context in which the network runs in `precision` on `device`."""
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(
+        resolve_precision(precision, device)
+    )
+    return torch.autocast(device.type, dtype) if dtype else nullcontext()

@@ -1,0 +1,146 @@
+"""Ours and the authors' files; what is refused and how."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models import CONFIGS, MattingConfig, build_model, load_model
+from models.checkpoint import latest_checkpoint, read_checkpoint, save_checkpoint
+from models.regions import crop_regions
+from tests.models import authors_stand_in
+from utils.errors import InputError, MissingError
+
+SMALL = MattingConfig(
+    embed_dim=8, depths=(1, 1, 1, 1), num_heads=(1, 1, 1, 1), decoder_widths=(8, 8, 8)
+)
+
+
+@pytest.fixture(scope="module")
+def authors_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("authors") / "0000500000.pth"
+    torch.save(authors_stand_in.checkpoint(1), path)
+    return path
+
+
+@torch.inference_mode()
+def test_authors_checkpoint_computes_what_their_code_computes(authors_file):
+    model = load_model(authors_file)
+    expected = np.load(Path(__file__).with_name("authors_expected.npz"))
+    image = torch.from_numpy(authors_stand_in.image(1))[None]
+    trimap = torch.from_numpy(authors_stand_in.trimap())[None]
+    coarse = model.coarse(image)
+    for level, step in enumerate((1, 2, 4)):
+        ours = coarse.alpha_logits[level][0, 0, ::step, ::step].numpy()
+        np.testing.assert_allclose(ours, expected[f"alpha_logits_{level}"], rtol=0, atol=1e-4)
+        step *= 2
+        ours = coarse.trimap_logits[level][0, :, ::step, ::step].numpy()
+        if level == 0:
+            ours = coarse.trimap_logits[level][0, :, ::2, ::2].numpy()
+        np.testing.assert_allclose(ours, expected[f"trimap_logits_{level}"], rtol=0, atol=1e-4)
+    alpha = model.refine(image, coarse.alpha_logits[-1].sigmoid(), trimap)
+    cells = torch.from_numpy(expected["cells"].astype(np.int64))
+    cells = torch.cat([torch.zeros(len(cells), 1, dtype=torch.int64), cells], dim=1)
+    regions = crop_regions(alpha, cells, 8)[:, 0].numpy()
+    np.testing.assert_allclose(regions, expected["regions"], rtol=0, atol=1e-4)
+    grid = alpha[0, 0, ::64, ::64].numpy()
+    outside = authors_stand_in.trimap()[1, ::8, ::8] == 0
+    np.testing.assert_allclose(grid[outside], expected["outside"][outside], rtol=0, atol=1e-4)
+
+
+def test_faults_of_the_authors_file_are_listed(authors_file, tmp_path):
+    entries = torch.load(authors_file, weights_only=True)
+    weights = entries["mat_model"]
+    del weights["roi_head.enc_head.bias"]
+    weights["seg_heads.0.bias"] = torch.zeros(7)
+    weights["something.else"] = torch.zeros(1)
+    torch.save(entries, tmp_path / "bad.pth")
+    with pytest.raises(InputError) as error:
+        load_model(tmp_path / "bad.pth")
+    message = str(error.value)
+    assert "missing: roi_head.enc_head.bias" in message
+    assert "misshapen: coarse_network.alpha_heads.0.bias is 7, not 4" in message
+    assert "unexpected: something.else" in message
+
+
+def test_round_trip_keeps_weights_config_and_extras(tmp_path):
+    config = MattingConfig(
+        embed_dim=8, depths=(1, 1, 1, 1), num_heads=(1, 1, 1, 1), num_neighbours=3
+    )
+    model = build_model(config)
+    save_checkpoint(tmp_path / "logger" / "0000000007.pth", model, step=7)
+    save_checkpoint(tmp_path / "logger" / "0000000011.pth", model, step=11)
+    (tmp_path / "logger" / "best.pth").write_bytes(b"")
+    path = latest_checkpoint(tmp_path)
+    assert path.name == "0000000011.pth"
+    assert list(read_checkpoint(path))[:2] == ["model", "config"]
+    assert read_checkpoint(path)["step"] == 11
+    loaded = load_model(path)
+    assert loaded.config == config
+    assert not loaded.training
+    for name, value in model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], value), name
+
+
+def test_half_precision_weights_are_loaded_as_float32(tmp_path):
+    model = build_model(SMALL).half()
+    save_checkpoint(tmp_path / "half.pth", model)
+    assert {p.dtype for p in load_model(tmp_path / "half.pth").parameters()} == {torch.float32}
+
+
+def test_faults_of_our_own_file_are_listed(tmp_path):
+    model = build_model(SMALL)
+    weights = model.state_dict()
+    del weights["refinement_network.head.bias"]
+    weights["extra"] = torch.zeros(1)
+    weights["refinement_network.head.weight"] = torch.zeros(2)
+    model.state_dict = lambda: weights
+    save_checkpoint(tmp_path / "bad.pth", model)
+    with pytest.raises(InputError) as error:
+        load_model(tmp_path / "bad.pth")
+    assert "missing: refinement_network.head.bias" in str(error.value)
+    assert "unexpected: extra" in str(error.value)
+    assert "misshapen: refinement_network.head.weight is 2, not 1x16x1x1" in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"a photo, perhaps", b"PK\x03\x04broken"])
+def test_what_is_no_checkpoint_is_refused_in_a_sentence(tmp_path, content):
+    path = tmp_path / "not.pth"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"not\.pth is no checkpoint"):
+        load_model(path)
+
+
+def test_pickled_code_is_never_run(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (Path(tmp_path / "ran").touch, ())
+
+    torch.save({"model": Evil(), "config": {}}, tmp_path / "evil.pth")
+    with pytest.raises(InputError, match="weights_only"):
+        load_model(tmp_path / "evil.pth")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_other_contents_and_missing_files(tmp_path):
+    torch.save([1, 2], tmp_path / "list.pth")
+    with pytest.raises(InputError, match="nor of the authors"):
+        load_model(tmp_path / "list.pth")
+    torch.save({"model": {}, "config": {"colour": "red"}}, tmp_path / "strange.pth")
+    with pytest.raises(InputError, match="colour"):
+        load_model(tmp_path / "strange.pth")
+    with pytest.raises(MissingError, match="is not there"):
+        load_model(tmp_path / "none.pth")
+    with pytest.raises(MissingError, match="is a folder"):
+        load_model(tmp_path)
+    with pytest.raises(MissingError, match="holds no checkpoint"):
+        latest_checkpoint(tmp_path)
+
+
+def test_parameter_counts():
+    def count(name):
+        return sum(p.numel() for p in build_model(CONFIGS[name]).parameters())
+
+    assert round(count("model") / 1e6, 2) == 31.26
+    assert count("demo") <= 4e6

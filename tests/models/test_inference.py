@@ -1,0 +1,118 @@
+"""Any photo, alone or in a batch; and how many cells are unknown does not matter."""
+
+import numpy as np
+import pytest
+import torch
+
+from models import MattingConfig, build_model, predict_alpha
+from models.inference import predict, predict_batch, resolve_precision
+from utils.errors import InputError
+
+SMALL = MattingConfig(
+    embed_dim=8, depths=(1, 1, 2, 1), num_heads=(1, 1, 1, 1), decoder_widths=(8, 8, 8)
+)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return build_model(SMALL).eval()
+
+
+def photo(height, width, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("fit", ["pad", "resize"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (129, 127), (128, 256), (257, 3)])
+def test_any_size_gives_alpha_of_that_size(model, size, fit):
+    alpha = predict_alpha(model, photo(*size), fit=fit)
+    assert alpha.shape == size
+    assert alpha.dtype == np.float32
+    assert alpha.min() >= 0
+    assert alpha.max() <= 1
+
+
+def test_padding_does_not_stretch(model):
+    small = photo(100, 120)
+    padded = np.pad(small, ((0, 28), (0, 8), (0, 0)), mode="edge")
+    np.testing.assert_array_equal(
+        predict_alpha(model, small), predict_alpha(model, padded)[:100, :120]
+    )
+
+
+@pytest.mark.parametrize("unknown", [0, 1, 5, 8, 9, 256])
+def test_any_number_of_unknown_cells(model, unknown):
+    image = torch.rand(1, 3, 128, 128)
+    scores = torch.zeros(1, 3, 16, 16)
+    scores[:, 0] = 1
+    scores[0, 1].view(-1)[torch.randperm(256)[:unknown]] = 2
+    coarse_alpha = torch.rand(1, 1, 16, 16)
+    with torch.inference_mode():
+        alpha = model.refine(image, coarse_alpha, scores)
+    enlarged = coarse_alpha.repeat_interleave(8, 2).repeat_interleave(8, 3)
+    unchanged = (alpha == enlarged).view(16, 8, 16, 8).permute(0, 2, 1, 3).flatten(2).all(-1)
+    assert not unchanged[scores[0, 1] == 2].any()
+    assert unchanged[scores[0, 1] == 0].all()
+
+
+def test_a_batch_gives_what_each_photo_gives_alone(model):
+    photos = [photo(150, 130, seed) for seed in range(3)]
+    together = predict_batch(model, photos)
+    for one, result in zip(photos, together, strict=True):
+        alone = predict(model, one)
+        assert alone.cells == result.cells
+        np.testing.assert_allclose(alone.alpha, result.alpha, atol=1e-5)
+        np.testing.assert_allclose(alone.coarse_alpha, result.coarse_alpha, atol=1e-5)
+        np.testing.assert_array_equal(alone.trimap, result.trimap)
+
+
+def test_training_and_inference_modes_agree_outside_batch_norm(model):
+    image = torch.rand(2, 3, 128, 256)
+    with torch.no_grad():
+        output = model(image)
+        again = model.refine(
+            image, output.coarse.alpha_logits[-1].sigmoid(), output.coarse.trimap_logits[-1]
+        )
+    assert torch.equal(output.alpha, again)
+
+
+def test_without_refinement_the_coarse_alpha_is_the_answer():
+    model = build_model(
+        MattingConfig(embed_dim=8, depths=(1, 1, 1, 1), num_heads=(1, 1, 1, 1), refinement=False)
+    ).eval()
+    output = model(torch.rand(1, 3, 128, 128))
+    coarse = output.coarse.alpha_logits[-1].sigmoid()
+    assert torch.equal(output.alpha, coarse.repeat_interleave(8, 2).repeat_interleave(8, 3))
+    assert len(output.cells) == 0
+
+
+def test_ablation_without_attention_leaves_regions_alone():
+    config = MattingConfig(
+        embed_dim=8, depths=(1, 1, 1, 1), num_heads=(1, 1, 1, 1), cross_region_attention=False
+    )
+    model = build_model(config).eval()
+    regions, cells = torch.rand(5, 4, 8, 8), torch.arange(15).view(5, 3) % 4 * 0 + 1
+    with torch.no_grad():
+        all_of_them = model.refinement_network(regions, cells, (2, 4, 4))
+        one = model.refinement_network(regions[:1], cells[:1], (2, 4, 4))
+    torch.testing.assert_close(all_of_them[:1], one)
+
+
+def test_wrong_values_are_refused(model):
+    with pytest.raises(InputError, match=r"\(H, W, 3\) uint8 RGB, not \(5, 5\) uint8"):
+        predict_alpha(model, np.zeros((5, 5), np.uint8))
+    with pytest.raises(InputError, match="fit must be one of pad, resize, not 'crop'"):
+        predict_alpha(model, photo(5, 5), fit="crop")
+    with pytest.raises(InputError, match="precision must be one of"):
+        predict_alpha(model, photo(5, 5), precision="int8")
+    with pytest.raises(InputError, match="of one size"):
+        predict_batch(model, [photo(5, 5), photo(200, 5)])
+    with pytest.raises(ValueError, match="100x128; both sides must be multiples of 128"):
+        model.coarse(torch.rand(1, 3, 100, 128))
+
+
+def test_auto_precision_is_float32_without_matrix_units(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
+    assert resolve_precision("auto", torch.device("cpu")) == "fp32"
+    assert resolve_precision("bf16", torch.device("cpu")) == "bf16"
