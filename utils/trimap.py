@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Mapping
 from enum import IntEnum
+from pathlib import Path
 
 import cv2
 import numpy as np
+
+from utils.errors import InputError
+from utils.images import list_images, read_alpha, read_size, write_image
+from utils.parallel import map_files
+
+TEST_ELLIPSE = 30  # pixels; the paper's trimaps of PPM-100 and PhotoMatte85
+TRAINING_ELLIPSE = 7  # pixels; the paper's trimaps in training
 
 
 class Trimap(IntEnum):
@@ -41,3 +51,46 @@ def trimap_from_alpha(alpha: np.ndarray, size: int) -> np.ndarray:
     trimap[possible == 0] = Trimap.BACKGROUND
     trimap[certain == 1] = Trimap.FOREGROUND
     return trimap
+
+
+def write_trimaps(
+    alphas: Mapping[str, Path],
+    folder: Path,
+    read: Callable[[Path], np.ndarray] = read_alpha,
+    *,
+    size: int = TEST_ELLIPSE,
+    num_workers: int | None = None,
+) -> int:
+    """Write folder/<stem>.png for each alpha {stem: path}, in parallel.
+
+    A trimap that is there already is kept, so an interrupted run goes on where it was; each file
+    is written whole or not at all.
+
+    Args:
+        read: path -> (H, W) uint8 alpha; a function of a module, since processes share it.
+
+    Returns:
+        The number of trimaps written.
+
+    Raises:
+        InputError: if an alpha can't be read or a trimap that is there has another size (named).
+        OSError: if the folder can't be written or the disk is full.
+    """
+    present = list_images(folder) if folder.is_dir() and any(folder.iterdir()) else {}
+    for stem, path in present.items():
+        if stem in alphas and (old := read_size(path)) != (new := read_size(alphas[stem])):
+            raise InputError(
+                f"{path} is {old[0]}x{old[1]}, but {alphas[stem]} is {new[0]}x{new[1]}; "
+                "remove the trimap, and it is made anew"
+            )
+    todo = [(alphas[stem], folder / f"{stem}.png") for stem in alphas if stem not in present]
+    job = functools.partial(_write_trimap, read=read, size=size)
+    return sum(map_files(job, todo, num_workers=num_workers, title=f"trimaps of {folder.parent}"))
+
+
+def _write_trimap(
+    paths: tuple[Path, Path], *, read: Callable[[Path], np.ndarray], size: int
+) -> int:
+    source, target = paths
+    write_image(target, trimap_from_alpha(read(source), size))
+    return 1
