@@ -1,0 +1,48 @@
+"""PPM-100: 100 portraits with fine alphas, for testing.
+
+    python -m PPMData.data_loader --gen_trimaps
+    python -m PPMData.data_loader --check
+
+<data_root>/PPM-100/{image,matte,trimap}; the trimaps are made from the mattes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from utils.errors import MissingError
+from utils.folders import FolderDataset
+from utils.images import list_images
+from utils.trimap import write_trimaps
+
+
+def folders(root: Path) -> dict[str, Path]:
+    """Layer -> folder, below the data root."""
+    base = Path(root) / "PPM-100"
+    return {"image": base / "image", "alpha": base / "matte", "trimap": base / "trimap"}
+
+
+class PPMDataset(FolderDataset):
+    """Samples with image, alpha and trimap.
+
+    Args:
+        root: the data root, which holds PPM-100/.
+
+    Raises:
+        MissingError, InputError: as `FolderDataset`; if the trimaps are missing, names the command.
+    """
+
+    def __init__(self, root: Path) -> None:
+        layers = folders(root)
+        if layers["image"].is_dir() and not layers["trimap"].is_dir():
+            raise MissingError(
+                f"no folder {layers['trimap']}: make it with "
+                f"python -m PPMData.data_loader --gen_trimaps --data_root {root}"
+            )
+        super().__init__(layers)
+
+
+def gen_dataset_trimaps(root: Path, num_workers: int | None = None) -> int:
+    """Write the trimaps that are missing (30-pixel ellipse); see `utils.trimap.write_trimaps`."""
+    layers = folders(root)
+    return write_trimaps(list_images(layers["alpha"]), layers["trimap"], num_workers=num_workers)

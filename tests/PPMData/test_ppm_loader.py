@@ -1,0 +1,28 @@
+import cv2
+import numpy as np
+import pytest
+
+from PPMData.data_loader import PPMDataset, gen_dataset_trimaps
+from utils.errors import MissingError
+from utils.images import write_image
+from utils.trimap import trimap_from_alpha
+
+
+@pytest.fixture
+def root(tmp_path):
+    alpha = np.zeros((60, 80), np.uint8)
+    cv2.circle(alpha, (40, 30), 20, 255, -1, cv2.LINE_AA)
+    for stem in "ba":
+        write_image(tmp_path / f"PPM-100/matte/{stem}.png", alpha)
+        write_image(tmp_path / f"PPM-100/image/{stem}.jpg", np.stack([alpha] * 3, 2))
+    return tmp_path
+
+
+def test_missing_trimaps_name_the_command_that_makes_them(root):
+    with pytest.raises(MissingError, match=r"trimap: make it with python -m PPMData\.data_loader"):
+        PPMDataset(root)
+    assert gen_dataset_trimaps(root, num_workers=1) == 2
+    dataset = PPMDataset(root)
+    assert dataset.names == ["a", "b"]
+    sample = dataset[1]
+    assert np.array_equal(sample.trimap, trimap_from_alpha(sample.alpha, 30))
