@@ -1,0 +1,217 @@
+"""One random transform for all the layers of a sample (paper section 4; method.md's V1 and V2).
+
+A transform is a `Warp` (where each pixel of the crop comes from) and a colour matrix. Both are
+linear in the colours, so photo = alpha * foreground + (1 - alpha) * background survives them up to
+interpolation, rounding and clipping.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+V1_SIDES = (512, 768, 1024)  # pixels of the photo
+V2_SCALE = (0.5, 1.5)  # times the scale at which the photo just covers the crop
+V2_ASPECT = (0.7, 1.3)
+V2_ROTATION = V2_SHEAR = 5.0  # degrees, to both sides
+V2_SHIFT = 0.1  # of the crop's side, to both sides
+BEND_POINTS = 5  # control points along a side of the thin plate
+BEND_SIGMA = 0.007  # of the crop's side
+CELLS = 32  # along a side; the smooth map is computed at their centres and then upsampled
+SHRINK_FROM = 1.25  # photo pixels per crop pixel from which on the photo is shrunk first
+
+
+@dataclass(frozen=True)
+class Warp:
+    """Where the pixels of a crop come from.
+
+    Attributes:
+        matrix: (2, 3) float64; (x, y, 1) of a crop's pixel centre to (x, y) in the photo.
+        bend: (BEND_POINTS ** 2, 2) float64, (x, y) displacement of the control points before the
+            matrix, as a share of the crop's side, row by row; None for none.
+    """
+
+    matrix: np.ndarray
+    bend: np.ndarray | None = None
+
+
+def sample_warp(
+    rng: np.random.Generator, version: str, alpha: np.ndarray, size: tuple[int, int]
+) -> Warp:
+    """Draw the geometry of one sample.
+
+    Args:
+        version: "V1" (a square around an unknown pixel, and flip) or "V2" (affine, thin plate
+            and flip).
+        alpha: (H, W) uint8 of the photo.
+        size: (height, width) of the crop.
+    """
+    if version == "V1":
+        return _sample_square(rng, alpha, size)
+    if version == "V2":
+        return _sample_affine(rng, alpha.shape, size)
+    raise ValueError(f"augmentation is {version!r}; expected V1 or V2")
+
+
+def _sample_square(rng: np.random.Generator, alpha: np.ndarray, size: tuple[int, int]) -> Warp:
+    H, W = alpha.shape
+    side = min(int(rng.choice(V1_SIDES)), H, W)
+    soft = np.flatnonzero((alpha > 0) & (alpha < 255))
+    pick = int(soft[rng.integers(len(soft))]) if len(soft) else int(rng.integers(H * W))
+    top, left = (
+        np.clip(centre - side // 2, 0, length - side)
+        for centre, length in zip(divmod(pick, W), (H, W), strict=True)
+    )
+    inward = _scaling(side / size[1], side / size[0])
+    return Warp((_shift(left, top) @ inward @ _sample_flip(rng, size))[:2])
+
+
+def _sample_affine(rng: np.random.Generator, photo: tuple[int, ...], size: tuple[int, int]) -> Warp:
+    (H, W), (h, w) = photo, size
+    scale = rng.uniform(*V2_SCALE) * max(h / H, w / W)
+    aspect = np.sqrt(rng.uniform(*V2_ASPECT))
+    turn, shear = np.radians(rng.uniform(-1, 1, 2) * (V2_ROTATION, V2_SHEAR))
+    move = rng.uniform(-V2_SHIFT, V2_SHIFT, 2) * (w, h)
+    rotation = np.array(
+        [[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]]
+    )
+    skew = np.array([[1, np.tan(shear), 0], [0, 1, 0], [0, 0, 1]])
+    outward = (
+        _shift(w / 2 + move[0], h / 2 + move[1])
+        @ rotation
+        @ skew
+        @ np.diag([scale * aspect, scale / aspect, 1])
+        @ _shift(-W / 2, -H / 2)
+    )
+    centres = _shift(-0.5, -0.5) @ np.linalg.inv(outward) @ _shift(0.5, 0.5)
+    bend = rng.normal(0, BEND_SIGMA, (BEND_POINTS**2, 2))
+    return Warp((centres @ _sample_flip(rng, size))[:2], bend)
+
+
+def sample_background_warp(
+    rng: np.random.Generator, photo: tuple[int, ...], size: tuple[int, int]
+) -> Warp:
+    """Draw a window of the crop's aspect in a background of `photo` (H, W), mirrored or not."""
+    (H, W), (h, w) = photo, size
+    scale = max(h / H, w / W) * rng.uniform(1, V2_SCALE[1])
+    left, top = rng.random(2) * (W - w / scale, H - h / scale)
+    return Warp((_shift(left, top) @ _scaling(1 / scale, 1 / scale) @ _sample_flip(rng, size))[:2])
+
+
+def apply_warp(
+    layers: dict[str, np.ndarray], warp: Warp, size: tuple[int, int]
+) -> dict[str, np.ndarray]:
+    """Cut the crop out of each layer (H, W[, C]) uint8: {name: (h, w[, C]) uint8}.
+
+    Beyond its border the photo goes on mirrored, in all layers alike. A photo much finer than the
+    crop is shrunk by area first, so that hair does not alias.
+    """
+    matrix = warp.matrix
+    H, W = next(iter(layers.values())).shape[:2]
+    ratio = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    if ratio > SHRINK_FROM:
+        h, w = max(1, round(H / ratio)), max(1, round(W / ratio))
+        layers = {k: cv2.resize(v, (w, h), interpolation=cv2.INTER_AREA) for k, v in layers.items()}
+        matrix = (_scaling(w / W, h / H) @ np.vstack([matrix, [0, 0, 1]]))[:2]
+    # Fixed-point maps once, instead of once a layer.
+    places, weights = cv2.convertMaps(
+        source_map(Warp(matrix, warp.bend), size), np.empty(0, np.float32), cv2.CV_16SC2
+    )
+    mirror = cv2.BORDER_REFLECT_101
+    return {
+        name: cv2.remap(layer, places, weights, cv2.INTER_LINEAR, borderMode=mirror)
+        for name, layer in layers.items()
+    }
+
+
+def source_map(warp: Warp, size: tuple[int, int]) -> np.ndarray:
+    """(h, w, 2) float32: the place (x, y) in the photo of each pixel of a crop of `size`.
+
+    Computed at the centres of CELLS x CELLS cells and interpolated linearly between them, which is
+    exact for the affine part and near enough for the bend.
+
+    Raises:
+        ValueError: if a side is no multiple of CELLS.
+    """
+    h, w = size
+    if h % CELLS or w % CELLS:
+        raise ValueError(f"crop is {h}x{w}; both sides must be multiples of {CELLS}")
+    rows, columns = h // CELLS, w // CELLS
+    edge = (CELLS + 2) * columns, (CELLS + 2) * rows
+    fine = cv2.resize(coarse_map(warp, size), edge, interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(fine[rows : rows + h, columns : columns + w])
+
+
+def coarse_map(warp: Warp, size: tuple[int, int]) -> np.ndarray:
+    """As `source_map`, at the cells' centres, with one more cell on each side."""
+    h, w = size
+    points = _cell_centres() * (w, h) - 0.5
+    if warp.bend is not None:
+        points = points + _bend_basis() @ warp.bend * (w, h)
+    source = points @ warp.matrix[:, :2].T + warp.matrix[:, 2]
+    return source.reshape(CELLS + 2, CELLS + 2, 2).astype(np.float32)
+
+
+def _cell_centres() -> np.ndarray:
+    """((CELLS + 2) ** 2, 2): (x, y) as shares of the side, row by row."""
+    centres = (np.arange(CELLS + 2) - 0.5) / CELLS
+    return np.stack(np.meshgrid(centres, centres), axis=2).reshape(-1, 2)
+
+
+@lru_cache(maxsize=1)
+def _bend_basis() -> np.ndarray:
+    """(cells, control points): weight of each control point's displacement at each cell.
+
+    A thin-plate spline is linear in the displacements, and its control points never move.
+    """
+    control = np.linspace(0, 1, BEND_POINTS)
+    control = np.stack(np.meshgrid(control, control), axis=2).reshape(-1, 2)
+    n = len(control)
+    system = np.zeros((n + 3, n + 3))
+    system[:n] = _plate(control, control)
+    system[n:, :n] = system[:n, n:].T
+    return _plate(_cell_centres(), control) @ np.linalg.inv(system)[:, :n]
+
+
+def _plate(points: np.ndarray, control: np.ndarray) -> np.ndarray:
+    squared = ((points[:, None] - control[None]) ** 2).sum(2)
+    kernel = squared * np.log(np.maximum(squared, 1e-12))
+    return np.hstack([kernel, np.ones((len(points), 1)), points])
+
+
+def sample_colours(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """Draw a colour jitter: (3, 4) float32, for (r, g, b, 1) in 0..255.
+
+    Brightness 0.2, contrast 0.1 (about the photo's mean grey), saturation 0.1, hue 0.1 of a turn;
+    the hue turns in the YIQ plane rather than in HSV, which keeps all of it one matrix.
+    """
+    brightness, contrast, saturation = 1 + rng.uniform(-1, 1, 3) * (0.2, 0.1, 0.1)
+    hue = rng.uniform(-0.1, 0.1) * 2 * np.pi
+    turn = np.array(
+        [[1, 0, 0], [0, np.cos(hue), -np.sin(hue)], [0, np.sin(hue), np.cos(hue)]]
+    ) * np.array([[1], [saturation], [saturation]])
+    matrix = contrast * brightness * (np.linalg.inv(YIQ) @ turn @ YIQ)
+    mean = float(YIQ[0] @ np.array(cv2.mean(image)[:3]))
+    offset = np.full((3, 1), (1 - contrast) * brightness * mean)
+    return np.hstack([matrix, offset]).astype(np.float32)
+
+
+YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
+
+
+def _shift(x: float, y: float) -> np.ndarray:
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]])
+
+
+def _scaling(x: float, y: float) -> np.ndarray:
+    """Scale about the corner, between coordinates that are whole at pixel centres."""
+    return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
+
+
+def _sample_flip(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+    return (
+        np.array([[-1, 0, size[1] - 1], [0, 1, 0], [0, 0, 1]]) if rng.random() < 0.5 else np.eye(3)
+    )

@@ -1,0 +1,58 @@
+"""P3M-10K: 9,421 face-blurred portraits for training, 500 blurred and 500 plain ones for testing.
+
+    python -m P3MData.data_loader --check
+
+<data_root>/P3M-10K/train/{blurred_image,mask,fg,bg}: fg and bg come from P3MData.solve_fg_bg;
+<data_root>/P3M-10K/validation/P3M-500-P/{blurred_image,mask,trimap};
+<data_root>/P3M-10K/validation/P3M-500-NP/{original_image,mask,trimap}.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from P3MData.training_set import TrainingSet, positions
+from utils.errors import InputError, MissingError
+from utils.folders import FolderDataset
+
+__all__ = ["P3MDataset", "TrainingSet", "folders", "positions"]
+
+SPLITS = ("train", "P3M-500-P", "P3M-500-NP")
+
+
+def folders(root: Path, split: str) -> dict[str, Path]:
+    """Layer -> folder, below the data root.
+
+    Raises:
+        InputError: if there is no such split.
+    """
+    if split not in SPLITS:
+        raise InputError(f"P3M-10K has no split {split!r}; expected one of {', '.join(SPLITS)}")
+    base = Path(root) / "P3M-10K" / ("train" if split == "train" else f"validation/{split}")
+    photo = "original_image" if split == "P3M-500-NP" else "blurred_image"
+    layers = {"image": base / photo, "alpha": base / "mask"}
+    if split == "train":
+        return layers | {"foreground": base / "fg", "background": base / "bg"}
+    return layers | {"trimap": base / "trimap"}
+
+
+class P3MDataset(FolderDataset):
+    """Samples with image, alpha and, in train, foreground and background, else the trimap.
+
+    Args:
+        root: the data root, which holds P3M-10K/.
+        split: "train", "P3M-500-P" or "P3M-500-NP".
+
+    Raises:
+        MissingError, InputError: as `FolderDataset`; if fg or bg is missing, names the command.
+    """
+
+    def __init__(self, root: Path, split: str) -> None:
+        layers = folders(root, split)
+        for layer in ("foreground", "background"):
+            if layer in layers and layers["image"].is_dir() and not layers[layer].is_dir():
+                raise MissingError(
+                    f"no folder {layers[layer]}: make it with "
+                    f"python -m P3MData.solve_fg_bg --data_root {root}"
+                )
+        super().__init__(layers)

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from P3MData.data_loader import P3MDataset
+from utils.errors import InputError, MissingError
+from utils.images import write_image
+
+LAYERS = {
+    "train": ["blurred_image", "mask", "fg", "bg"],
+    "validation/P3M-500-P": ["blurred_image", "mask", "trimap"],
+    "validation/P3M-500-NP": ["original_image", "mask", "trimap"],
+}
+
+
+@pytest.fixture
+def root(tmp_path):
+    for split, layers in LAYERS.items():
+        for layer in layers:
+            shape = (6, 8) if layer in ("mask", "trimap") else (6, 8, 3)
+            kind = ".jpg" if layer.endswith("image") else ".png"
+            write_image(
+                tmp_path / "P3M-10K" / split / layer / f"a{kind}", np.zeros(shape, np.uint8)
+            )
+    return tmp_path
+
+
+def test_the_papers_layout_is_read(root):
+    sample = P3MDataset(root, "train")[0]
+    assert sample.name == "a"
+    assert sample.foreground is not None
+    assert sample.background is not None
+    for split in ("P3M-500-P", "P3M-500-NP"):
+        assert P3MDataset(root, split)[0].trimap is not None
+
+
+def test_unsolved_foregrounds_name_the_command(root):
+    folder = root / "P3M-10K/train/fg"
+    (folder / "a.png").unlink()
+    with pytest.raises(InputError, match="fg holds no"):
+        P3MDataset(root, "train")
+    folder.rmdir()
+    with pytest.raises(MissingError, match=r"fg: make it with python -m P3MData\.solve_fg_bg"):
+        P3MDataset(root, "train")
+
+
+def test_what_is_not_there_is_named(root):
+    with pytest.raises(InputError, match="no split 'test'"):
+        P3MDataset(root, "test")
+    with pytest.raises(MissingError, match=r"no folder .*nowhere/P3M-10K"):
+        P3MDataset(root / "nowhere", "train")

@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from P3MData.data_loader import TrainingSet, positions
+from utils.errors import InputError
+from utils.images import write_image
+from utils.sample import Sample
+
+
+class Portraits:
+    """Small portraits in memory; those in `broken` raise when read."""
+
+    def __init__(self, count=5, broken=()):
+        self.names = [f"p{i}" for i in range(count)]
+        self.broken = broken
+
+    def __len__(self):
+        return len(self.names)
+
+    def __getitem__(self, index):
+        if index in self.broken:
+            raise InputError(f"{self.names[index]}.jpg can't be read")
+        y, x = np.mgrid[0:150, 0:170]
+        alpha = (np.clip((50 - np.hypot(y - 80, x - 80)) / 6 + 0.5, 0, 1) * 255).astype(np.uint8)
+        foreground = np.full((150, 170, 3), 40 + 20 * index, np.uint8)
+        background = np.full((150, 170, 3), 200, np.uint8)
+        a = alpha[..., None] / 255
+        image = np.rint(a * foreground + (1 - a) * background).astype(np.uint8)
+        return Sample(self.names[index], image, alpha, None, foreground, background)
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    for i in range(3):
+        colour = np.array([250, 20 * i, 10], np.uint8)
+        write_image(tmp_path / f"{i}.png", np.full((60, 300, 3), colour))
+    return tmp_path
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(
+        torch.equal(a[k], b[k]) if torch.is_tensor(a[k]) else a[k] == b[k] for k in a
+    )
+
+
+def test_items_are_what_training_takes(scenes):
+    item = TrainingSet(Portraits(), crop_size=128, backgrounds=scenes)[3]
+    for name, channels in [("image", 3), ("foreground", 3), ("background", 3), ("alpha", 1)]:
+        assert item[name].shape == (channels, 128, 128)
+        assert item[name].dtype == torch.uint8
+        assert item[name].is_contiguous()
+    assert set(item["trimap"].unique().tolist()) <= {0, 128, 255}
+    soft = (item["alpha"] > 0) & (item["alpha"] < 255)
+    assert (item["trimap"][soft] == 128).all()
+    assert item["name"].startswith("p")
+    assert isinstance(item["seed"], int)
+
+
+def test_an_item_depends_on_seed_and_position_alone(scenes):
+    def items(start, stop, workers, seed=7):
+        data = TrainingSet(Portraits(), crop_size=128, seed=seed, backgrounds=scenes)
+        loader = DataLoader(
+            data, batch_size=None, sampler=positions(start, stop), num_workers=workers
+        )
+        return list(loader)
+
+    whole = items(0, 12, 0)
+    assert all(map(same, items(0, 12, 2), whole))
+    assert all(map(same, items(8, 12, 0), whole[8:]))
+    assert not any(map(same, items(0, 4, 0, seed=8), whole))
+    assert len({item["seed"] for item in whole}) == 12
+
+
+def test_processes_share_a_batch_whatever_their_number():
+    together = list(positions(16, 32))
+    shared = sorted([*positions(16, 32, 0, 2), *positions(16, 32, 1, 2)])
+    assert shared == together
+    assert list(positions(16, 32, 1, 2))[:4] == [17, 19, 21, 23]
+
+
+def test_each_epoch_holds_every_portrait_once_in_another_order():
+    data = TrainingSet(Portraits(9), crop_size=128)
+    epochs = [[data[9 * e + i]["name"] for i in range(9)] for e in range(3)]
+    assert all(sorted(names) == data.samples.names for names in epochs)
+    assert epochs[0] != epochs[1] != epochs[2]
+
+
+def test_a_replaced_background_is_the_composition_losss_truth(scenes):
+    data = TrainingSet(Portraits(), crop_size=128, backgrounds=scenes, replace=1.0)
+    for position in range(4):
+        item = {k: v.float() for k, v in data[position].items() if torch.is_tensor(v)}
+        a = item["alpha"] / 255
+        composed = a * item["foreground"] + (1 - a) * item["background"]
+        assert (composed - item["image"]).abs().max() <= 0.51
+        colour = item["background"].mean((1, 2))
+        assert colour.max() - colour.min() > 50  # a scene, not the grey behind the portraits
+
+
+def test_a_share_of_the_backgrounds_is_replaced(scenes):
+    data = TrainingSet(Portraits(), crop_size=128, backgrounds=scenes, replace=0.5)
+    colours = [data[i]["background"].float().mean((1, 2)) for i in range(40)]
+    grey = [bool(colour.max() - colour.min() < 50) for colour in colours]
+    assert 8 < sum(grey) < 32
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_broken_portraits_are_skipped_and_said_once(capfd, workers):
+    data = TrainingSet(Portraits(5, broken=(1, 3)), crop_size=128)
+    loader = DataLoader(data, batch_size=None, sampler=positions(0, 15), num_workers=workers)
+    items = list(loader)
+    assert {item["name"] for item in items} == {"p0", "p2", "p4"}
+    said = capfd.readouterr().err
+    if not workers:  # two workers may meet a file in the same instant
+        assert said.count("p1.jpg can't be read") == said.count("p3.jpg can't be read") == 1
+    resumed = TrainingSet(Portraits(5, broken=(1, 3)), crop_size=128)
+    assert all(same(resumed[i], items[i]) for i in range(9, 15))
+
+
+def test_a_broken_scene_is_skipped(scenes, capfd):
+    (scenes / "1.png").write_bytes(b"")
+    data = TrainingSet(Portraits(), crop_size=128, backgrounds=scenes, replace=1.0)
+    assert len([data[i] for i in range(30)]) == 30
+    assert capfd.readouterr().err.count("1.png is empty") == 1
+
+
+def test_only_broken_files_are_an_error():
+    data = TrainingSet(Portraits(3, broken=(0, 1, 2)), crop_size=128)
+    with pytest.raises(InputError, match=r"not one file can be read; the last: p\d\.jpg"):
+        data[0]
+    with pytest.raises(InputError, match="not one file can be read"):
+        data[1]
+    with pytest.raises(InputError, match="no sample"):
+        TrainingSet(Portraits(0), crop_size=128)
