@@ -1,6 +1,6 @@
 """Photos and masks: reading, writing, listing and pairing files, padding and resizing arrays.
 
-In memory everything is RGB, uint8, (H, W, C); BGR exists only inside this file.
+In memory everything is RGB, uint8, (H, W, C).
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
+from utils.encoding import encode_image
 from utils.errors import InputError, MissingError
 from utils.files import atomic_path
+from utils.metadata import Metadata
 
 KINDS = {".jpg": ("JPEG", "MPO"), ".jpeg": ("JPEG", "MPO"), ".png": ("PNG",)}
 MAX_PIXELS = 150_000_000  # a medium-format camera's photo; more is a mistake or a bomb
@@ -94,28 +96,23 @@ def read_size(path: Path) -> tuple[int, int]:
     return (width, height) if turned else (height, width)
 
 
-def write_image(path: Path, image: np.ndarray, quality: int = 95) -> None:
-    """Write RGB (H, W, 3), RGBA (H, W, 4) or grey (H, W); uint8, or uint16 for PNG. Atomic.
+def write_image(
+    path: Path, image: np.ndarray, quality: int = 95, metadata: Metadata | None = None
+) -> None:
+    """Write RGB (H, W, 3), RGBA (H, W, 4) or grey (H, W), uint8; or uint16 grey. Atomic.
 
-    The ending chooses the kind: .png (lossless), .jpg or .jpeg (`quality` of 100).
+    The ending chooses the kind, as `encode_image` has it: .png, .webp, .tiff (lossless), .jpg.
 
     Raises:
-        InputError: if the ending is none of these, or JPEG can't hold such an array.
+        InputError: if the ending is none of these, or its kind can't hold such an array.
         OSError: if the disk is full or the folder can't be written; nothing is left behind.
     """
-    ending = path.suffix.lower()
-    if ending not in KINDS:
-        raise InputError(f"{path}: can't write {ending or 'no ending'}; use .png or .jpg")
-    if ending != ".png" and (image.dtype != np.uint8 or image.shape[2:] == (4,)):
-        raise InputError(f"{path}: JPEG holds neither alpha nor 16 bits; use .png")
-    if image.ndim == 3:
-        image = cv2.cvtColor(
-            image, cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
-        )
-    parameters = [] if ending == ".png" else [cv2.IMWRITE_JPEG_QUALITY, quality]
-    _, encoded = cv2.imencode(ending, image, parameters)
+    try:
+        encoded = encode_image(image, path.suffix, quality, metadata)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     with atomic_path(path) as temporary:
-        temporary.write_bytes(encoded.tobytes())
+        temporary.write_bytes(encoded)
 
 
 def list_images(folder: Path) -> dict[str, Path]:

@@ -1,0 +1,185 @@
+"""What is made of a photo once its alpha is known: the layers that predict.py writes."""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import ImageColor
+
+from utils.errors import InputError, MissingError
+from utils.foreground import solve_fg_bg
+from utils.images import read_photo
+
+KEPT_MARGIN = 2  # transparent pixels around the person that keep a colour in a cut-out
+
+# (photo (H,W,3) uint8, alpha (H,W) float32, name) -> background (H,W,3) uint8
+Background = Callable[[np.ndarray, np.ndarray, str], np.ndarray]
+
+
+@dataclass(frozen=True)
+class LayerMaker:
+    """Makes the wanted layers of one photo; safe to call from several threads.
+
+    Attributes:
+        kinds: some of alpha, cutout, foreground, composite, trimap.
+        background: where the composite's background comes from.
+        solve: estimate the person's own colours (multilevel), so that no halo of the old
+            background is left; False keeps the photo's.
+        bits: 8 or 16, of the alpha alone.
+    """
+
+    kinds: Sequence[str]
+    background: Background
+    solve: bool = True
+    bits: int = 8
+    # pymatting's compiled loops are parallel, and numba's fallback pool takes one caller at a time.
+    _solver: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __call__(
+        self, photo: np.ndarray, alpha: np.ndarray, trimap: np.ndarray, name: str = ""
+    ) -> dict[str, np.ndarray]:
+        """Make the layers.
+
+        Args:
+            photo: (H, W, 3) uint8 RGB.
+            alpha: (H, W) float32 in [0, 1].
+            trimap: (H, W) uint8 0/128/255.
+            name: of the photo; picks its background from a folder.
+
+        Returns:
+            by kind: alpha (H, W) uint8 or uint16, cutout (H, W, 4) uint8, foreground and composite
+            (H, W, 3) uint8, trimap (H, W) uint8.
+        """
+        layers: dict[str, np.ndarray] = {}
+        if "alpha" in self.kinds:
+            layers["alpha"] = to_integers(alpha, self.bits)
+        if "trimap" in self.kinds:
+            layers["trimap"] = trimap
+        if not set(self.kinds) <= {"alpha", "trimap"}:
+            foreground = self.foreground(photo, alpha)
+            if "foreground" in self.kinds:
+                layers["foreground"] = foreground
+            if "cutout" in self.kinds:
+                layers["cutout"] = make_cutout(foreground, alpha)
+            if "composite" in self.kinds:
+                background = self.background(photo, alpha, name)
+                layers["composite"] = composite(foreground, background, alpha)
+        return layers
+
+    def foreground(self, photo: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        """Return the person's colours, (H, W, 3) uint8: solved, or the photo's own."""
+        if not self.solve:
+            return photo
+        with self._solver:
+            foreground, _ = solve_fg_bg(photo / np.float32(255), alpha, method="ml")
+        return to_integers(foreground, 8)
+
+
+def to_integers(values: np.ndarray, bits: int) -> np.ndarray:
+    """Turn [0, 1] into uint8 or uint16, rounded; what lies outside is clipped."""
+    top = 2**bits - 1
+    scaled = np.rint(np.clip(values, 0, 1) * np.float32(top))
+    return scaled.astype(np.uint8 if bits == 8 else np.uint16)
+
+
+def make_cutout(foreground: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Join colours and alpha, (H, W, 4) uint8, and forget the scene that lies behind.
+
+    Pixels that are transparent keep their colour only near the person, where a program that
+    scales the cut-out mixes them in; farther off they are black, so that nobody who gets the
+    file can bring the old background back.
+    """
+    opacity = to_integers(alpha, 8)
+    near = cv2.dilate(opacity, np.ones((2 * KEPT_MARGIN + 1,) * 2, np.uint8)) > 0
+    return np.dstack([foreground * near[..., None], opacity])
+
+
+def composite(foreground: np.ndarray, background: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Lay (H, W, 3) uint8 foreground over background by (H, W) float alpha; (H, W, 3) uint8."""
+    weight = alpha.astype(np.float32)[..., None]
+    mixed = foreground * weight + background * (1 - weight)
+    return np.rint(mixed).astype(np.uint8)
+
+
+def read_background(text: str, max_pixels: int | None = None) -> Background:
+    """Understand `--background`: a colour's name, #rrggbb, a photo, a folder, or blur:<pixels>.
+
+    A photo is scaled to cover the portrait and cut at its middle. Of a folder every portrait gets
+    one photo, the same in every run. blur:25 is the photo's own background behind a Gaussian of
+    sigma 25 pixels, with the person left out of the sum.
+
+    Raises:
+        InputError: none of these; MissingError: an empty folder.
+    """
+    path = Path(text)
+    limit = {} if max_pixels is None else {"max_pixels": max_pixels}
+    if path.is_dir():
+        files = sorted(_photos_in(path))
+        if not files:
+            raise MissingError(f"--background {path} holds no photo (looked for .jpg .jpeg .png)")
+        return lambda photo, _, name: cover(
+            read_photo(files[zlib.crc32(name.encode()) % len(files)], **limit), photo.shape[:2]
+        )
+    if path.is_file():
+        picture = read_photo(path, **limit)
+        return lambda photo, _, __: cover(picture, photo.shape[:2])
+    if text.startswith("blur:"):
+        sigma = _blur_sigma(text)
+        return lambda photo, alpha, _: blur_background(photo, alpha, sigma)
+    try:
+        colour = ImageColor.getrgb(text)[:3]
+    except ValueError:
+        raise InputError(
+            f"--background {text!r} is neither a colour (green, #00ff00), nor a photo or folder "
+            "that is there, nor blur:<pixels>"
+        ) from None
+    return lambda photo, _, __: np.full(photo.shape, colour, np.uint8)
+
+
+def _photos_in(folder: Path) -> list[Path]:
+    return [p for p in folder.iterdir() if p.suffix.lower() in {".jpg", ".jpeg", ".png"}]
+
+
+def _blur_sigma(text: str) -> float:
+    try:
+        sigma = float(text.removeprefix("blur:"))
+    except ValueError:
+        sigma = 0.0
+    if not 0 < sigma <= 1000:
+        raise InputError(f"--background {text} needs a number of pixels up to 1000, as in blur:25")
+    return sigma
+
+
+def cover(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Scale (h, w, 3) so that it covers `size` (height, width), and cut its middle out."""
+    height, width = size
+    scale = max(height / picture.shape[0], width / picture.shape[1])
+    scaled_width = max(width, round(picture.shape[1] * scale))
+    scaled_height = max(height, round(picture.shape[0] * scale))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    scaled = cv2.resize(picture, (scaled_width, scaled_height), interpolation=method)
+    top, left = (scaled_height - height) // 2, (scaled_width - width) // 2
+    return scaled[top : top + height, left : left + width]
+
+
+def blur_background(photo: np.ndarray, alpha: np.ndarray, sigma: float) -> np.ndarray:
+    """Blur what lies behind the person, (H, W, 3) uint8.
+
+    A weighted blur: every pixel counts by 1 - alpha, so that the person's colours don't bleed into
+    the background. Deep inside the person, where nothing is seen of it, the result is black.
+
+    Args:
+        photo: (H, W, 3) uint8.
+        alpha: (H, W) float in [0, 1].
+        sigma: of the Gaussian, in pixels of the photo.
+    """
+    weight = (1 - alpha).astype(np.float32)[..., None]
+    sums = cv2.GaussianBlur(np.dstack([photo * weight, weight]), (0, 0), sigma)
+    blurred = sums[..., :3] / np.maximum(sums[..., 3:], 1e-4)
+    return np.rint(np.clip(blurred, 0, 255)).astype(np.uint8)

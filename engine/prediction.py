@@ -1,0 +1,151 @@
+"""Photos to files: decoding, network and encoding overlap, and one bad file doesn't stop the rest.
+
+Knows neither torch nor ONNX: the network is whatever `Predictor` it is given.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from engine.jobs import Job
+from engine.layers import LayerMaker
+from utils.errors import InputError
+from utils.images import read_photo, write_image
+from utils.metadata import read_metadata
+
+PADDING = 128  # pixels; the network sees sides rounded up to a multiple of this
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Matte(Protocol):
+    """What the network says of one photo."""
+
+    @property
+    def alpha(self) -> np.ndarray:
+        """(H, W) float32 in [0, 1]."""
+
+    @property
+    def trimap(self) -> np.ndarray:
+        """(H, W) uint8 0/128/255."""
+
+
+class Predictor(Protocol):
+    """A network that is ready to run. Not called by two threads at once."""
+
+    def __call__(self, photos: list[np.ndarray]) -> Sequence[Matte]:
+        """Matte photos, each (H, W, 3) uint8 RGB, all of one size once padded to PADDING."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A job on its way through the stages; at the end, what became of it."""
+
+    job: Job
+    photo: np.ndarray | None = None
+    matte: Matte | None = None
+    error: Exception | None = None
+
+
+def predict_photos(
+    jobs: Sequence[Job],
+    predictor: Predictor,
+    layers: LayerMaker,
+    *,
+    batch_size: int = 1,
+    workers: int = 2,
+    read: Callable[[Path], np.ndarray] = read_photo,
+) -> Iterator[Outcome]:
+    """Matte every photo and write its layers; yields an outcome for each, in any order.
+
+    At most a few photos a worker are in memory, however many the jobs are.
+
+    Args:
+        jobs: what to read and where to write.
+        predictor: runs in the caller's thread.
+        layers: makes what is written.
+        batch_size: photos of equal padded size that the network sees at once.
+        workers: threads that decode, and as many that encode.
+        read: path -> (H, W, 3) uint8; InputError and OSError end in the outcome.
+    """
+
+    def decode(job: Job) -> Outcome:
+        try:
+            return Outcome(job, photo=read(job.source))
+        except (InputError, OSError) as error:
+            return Outcome(job, error=error)
+
+    def matted() -> Iterator[Outcome]:
+        for batch in batches_by_size(map_ahead(decode, jobs, workers), batch_size):
+            yield from _run_network(predictor, batch)
+
+    def encode(outcome: Outcome) -> Outcome:
+        return outcome if outcome.error else _write_layers(outcome, layers)
+
+    yield from map_ahead(encode, matted(), workers)
+
+
+def _run_network(predictor: Predictor, batch: list[Outcome]) -> list[Outcome]:
+    if any(outcome.error for outcome in batch):
+        return batch
+    try:
+        mattes = predictor([outcome.photo for outcome in batch if outcome.photo is not None])
+    except InputError as error:  # the photos are too large for the device
+        return [replace(outcome, photo=None, error=error) for outcome in batch]
+    return [replace(outcome, matte=matte) for outcome, matte in zip(batch, mattes, strict=True)]
+
+
+def _write_layers(outcome: Outcome, layers: LayerMaker) -> Outcome:
+    assert outcome.photo is not None and outcome.matte is not None
+    job, matte = outcome.job, outcome.matte
+    try:
+        made = layers(outcome.photo, matte.alpha, matte.trimap, job.source.name)
+        metadata = read_metadata(job.source)
+        for kind, path in job.outputs.items():
+            write_image(path, made[kind], metadata=metadata)
+    except (InputError, OSError) as error:
+        return Outcome(job, error=error)
+    return Outcome(job)
+
+
+def map_ahead(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
+    """`map` in threads, in order; at most twice as many items as workers are under way."""
+    pool = ThreadPoolExecutor(workers)
+    waiting: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def batches_by_size(outcomes: Iterable[Outcome], batch_size: int) -> Iterator[list[Outcome]]:
+    """Gather photos of equal padded size, up to `batch_size`; a failed one passes alone.
+
+    Never holds back more than four batches: of many different sizes the largest group goes first.
+    """
+    groups: dict[tuple[int, ...], list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.photo is None:
+            yield [outcome]
+            continue
+        size = tuple(-(-side // PADDING) for side in outcome.photo.shape[:2])
+        groups.setdefault(size, []).append(outcome)
+        if sum(map(len, groups.values())) >= 4 * batch_size:
+            size = max(groups, key=lambda size: len(groups[size]))
+        elif len(groups[size]) < batch_size:
+            continue
+        yield groups.pop(size)
+    yield from groups.values()

@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import pytest
+
+from engine.jobs import Source, find_sources, leave_existing, plan_jobs
+from utils.errors import InputError, MissingError
+
+
+def touch(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x")
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path):
+    for name in ("b.jpg", "a.PNG", "sub/c.jpeg", "sub/notes.txt", ".hidden.png", ".git/d.png"):
+        touch(tmp_path / "photos" / name)
+    return tmp_path / "photos"
+
+
+def names(sources):
+    return [source.relative.as_posix() for source in sources]
+
+
+def test_folder_is_searched_recursively_without_hidden_files(photos):
+    assert names(find_sources(str(photos))) == ["a.PNG", "b.jpg", "sub/c.jpeg"]
+
+
+def test_output_inside_the_input_is_no_input(photos):
+    touch(photos / "out" / "alpha" / "a.png")
+    assert names(find_sources(str(photos), skip=photos / "out")) == ["a.PNG", "b.jpg", "sub/c.jpeg"]
+
+
+def test_glob_keeps_the_tree_below_its_fixed_part(photos):
+    assert names(find_sources(f"{photos}/**/*.jp*g")) == ["b.jpg", "sub/c.jpeg"]
+    assert names(find_sources(f"{photos}/s*/c.*")) == ["sub/c.jpeg"]
+
+
+def test_list_of_paths(photos):
+    lines = ["photos/b.jpg\n", "\n", f"{photos}/a.PNG\n"]
+    assert names(find_sources("-", lines)) == ["photos/b.jpg", str(photos / "a.PNG")[1:]]
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "words"),
+    [
+        ("nowhere", MissingError, "not there"),
+        ("photos/sub/notes.txt", InputError, "ending"),
+        ("photos/*.gif", MissingError, "no photo"),
+        ("empty", MissingError, "no photo"),
+    ],
+)
+def test_inputs_that_hold_no_photo(photos, monkeypatch, text, error, words):
+    monkeypatch.chdir(photos.parent)
+    Path("empty").mkdir()
+    with pytest.raises(error, match=words):
+        find_sources(text)
+
+
+def test_outputs_keep_the_tree(photos, tmp_path):
+    jobs, errors = plan_jobs(find_sources(str(photos)), tmp_path / "o", ["alpha", "cutout"], ".png")
+    assert not errors
+    assert jobs[2].outputs == {
+        "alpha": tmp_path / "o/alpha/sub/c.png",
+        "cutout": tmp_path / "o/cutout/sub/c.png",
+    }
+
+
+@pytest.mark.parametrize(
+    ("relative", "words"),
+    [("../b.jpg", "outside"), ("b.jpeg", "both be written")],
+)
+def test_one_bad_path_does_not_stop_the_rest(tmp_path, relative, words):
+    sources = [Source(Path("b.jpg"), Path("b.jpg")), Source(Path("x", relative), Path(relative))]
+    jobs, errors = plan_jobs(sources, tmp_path, ["alpha"], ".png")
+    assert [job.source for job in jobs] == [Path("b.jpg")]
+    assert len(errors) == 1 and words in str(errors[0]) and relative in str(errors[0])
+
+
+def test_output_that_is_the_input(photos):
+    source = Source(photos / "a.PNG", Path("a.PNG"))
+    _, errors = plan_jobs([source], photos / "a.PNG", ["cutout"], ".png")
+    assert "is the input itself" in str(errors[0])
+
+
+def test_output_that_is_another_input(tmp_path):
+    touch(tmp_path / "a.png")
+    touch(tmp_path / "alpha/a.png")
+    jobs, _ = plan_jobs(find_sources(str(tmp_path)), tmp_path, ["alpha"], ".png")
+    with pytest.raises(InputError, match="is an input as well"):
+        leave_existing(jobs, skip=False, overwrite=True)
+
+
+def test_one_file_holds_one_kind_of_one_photo(photos, tmp_path):
+    source = Source(photos / "b.jpg", Path("b.jpg"))
+    (job,), _ = plan_jobs([source], tmp_path / "me.png", ["cutout"], ".png")
+    assert job.outputs == {"cutout": tmp_path / "me.png"}
+    _, errors = plan_jobs([source], tmp_path / "me.png", ["cutout", "alpha"], ".png")
+    assert "one file but 2 kinds" in str(errors[0])
+    _, errors = plan_jobs([source], tmp_path / "me.jpg", ["cutout"], ".png")
+    assert "can't hold cutout" in str(errors[0])
+    with pytest.raises(InputError, match="one file for 2 photos"):
+        plan_jobs([source, source], tmp_path / "me.png", ["cutout"], ".png")
+
+
+def test_nothing_is_overwritten_unasked(photos, tmp_path):
+    jobs, _ = plan_jobs(find_sources(str(photos)), tmp_path / "o", ["alpha", "cutout"], ".png")
+    for path in jobs[0].outputs.values():
+        touch(path)
+    touch(jobs[1].outputs["alpha"])  # half done: is done again
+    with pytest.raises(InputError, match=r"3 outputs are there already.*a.png.*--skip_existing"):
+        leave_existing(jobs, skip=False, overwrite=False)
+    assert leave_existing(jobs, skip=True, overwrite=False) == jobs[1:]
+    assert leave_existing(jobs, skip=False, overwrite=True) == jobs
