@@ -1,0 +1,117 @@
+"""Where an evaluation's files lie, and beginning, going on with and finishing them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from utils.errors import InputError
+from utils.files import atomic_path
+from utils.results import COLUMNS, Journal, Row, read_journal, write_results
+from utils.statistics import Summary, summarise
+
+
+@dataclass(frozen=True)
+class EvaluationFiles:
+    """The files of one evaluation, all of them named after it.
+
+    Attributes:
+        folder: that holds them.
+        name: such as P3M-500-P_paper_0000400000.
+    """
+
+    folder: Path
+    name: str
+
+    @property
+    def csv(self) -> Path:
+        return self.folder / f"{self.name}.csv"
+
+    @property
+    def coarse_csv(self) -> Path:
+        return self.folder / f"{self.name}_coarse.csv"
+
+    @property
+    def summary(self) -> Path:
+        return self.folder / f"{self.name}_summary.csv"
+
+    @property
+    def settings(self) -> Path:
+        return self.folder / f"{self.name}.json"
+
+    @property
+    def image_dir(self) -> Path:
+        return self.folder / self.name
+
+    def journals(self) -> list[Path]:
+        return sorted(self.folder.glob(f"{self.name}.part*.jsonl"))
+
+    def begin(
+        self, settings: dict[str, Any], *, resume: bool, overwrite: bool
+    ) -> dict[str, Row]:
+        """The rows that an earlier, stopped run with the same settings measured.
+
+        Raises:
+            InputError: if results are there and neither --resume nor --overwrite was given, or
+                the settings are not those of the run to go on with.
+        """
+        if overwrite:
+            return {}
+        if self.csv.exists():
+            raise InputError(
+                f"{self.csv} is there already; --overwrite replaces it, --output names another "
+                "folder"
+            )
+        journals = self.journals()
+        if journals and not resume:
+            raise InputError(
+                f"{journals[0]} is left of a run that was stopped; --resume goes on with it, "
+                "--overwrite begins again"
+            )
+        rows: dict[str, Row] = {}
+        for path in journals:
+            rows |= read_journal(path, settings)
+        return rows
+
+    def open_journal(self, rank: int, settings: dict[str, Any]) -> Journal:
+        """The journal of one process."""
+        return Journal(self.folder / f"{self.name}.part{rank}.jsonl", settings)
+
+    def drop_journals(self) -> None:
+        """Delete what a run left that was stopped, or what this one needs no more."""
+        for path in self.journals():
+            path.unlink()
+
+    def write(self, rows: Sequence[Row], settings: dict[str, Any]) -> None:
+        """Write the CSV, the summary, and the JSON of what decided the numbers."""
+        if any("coarse" in row.extra for row in rows):
+            coarse = [replace(row, scores=row.extra.get("coarse", {})) for row in rows]
+            write_results(self.coarse_csv, coarse)
+        sizes = {
+            row.name: {key: row.extra[key] for key in ("size", "network_size") if key in row.extra}
+            for row in rows
+        }
+        failed = {row.name: row.error for row in rows if row.error}
+        facts = {**settings, "images": len(rows), "failed": failed, "sizes": sizes}
+        with atomic_path(self.settings) as temporary:
+            temporary.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        write_summary(self.summary, rows)
+        write_results(self.csv, rows)  # last: its presence says that all is there
+
+
+def write_summary(path: Path, rows: Sequence[Row]) -> None:
+    """Write one line per metric: mean, median, standard error, 95 % interval. Atomic."""
+    measured = [[row.scores[column] for column in COLUMNS] for row in rows if row.scores]
+    summaries = summarise(np.array(measured)) if measured else []
+    with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
+        fields = ["metric", "images", *Summary.__dataclass_fields__]
+        writer = csv.DictWriter(file, fields, lineterminator="\n")
+        writer.writeheader()
+        for column, summary in zip(COLUMNS, summaries, strict=False):
+            writer.writerow({"metric": column, "images": len(measured), **asdict(summary)})

@@ -1,0 +1,87 @@
+"""At which size a photo goes through the network when a checkpoint is measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from math import sqrt
+
+import numpy as np
+
+from models.inference import Prediction, predict
+from models.matting import MattingModel
+from utils.images import resize_antialiased
+
+STRIDE = MattingModel.stride
+PROTOCOLS = ("paper", "pad")
+AREAS = {"HD": 1080 * 1920, "4K": 2160 * 3840}  # pixels; the paper's two limits
+
+
+def fit_area(size: tuple[int, int], max_area: int | None) -> tuple[int, int]:
+    """(height, width) shrunk, aspect kept, to at most `max_area` pixels; None is no limit."""
+    height, width = size
+    if max_area is None or height * width <= max_area:
+        return size
+    scale = sqrt(max_area / (height * width))
+    return max(1, int(height * scale)), max(1, int(width * scale))
+
+
+def paper_size(size: tuple[int, int], max_area: int | None) -> tuple[int, int]:
+    """The network's input size in the paper's protocol (its published evaluation).
+
+    Each side goes down to a multiple of 128, at least 128. With a limit, the photo is first fitted
+    into that area, and then each side becomes this multiple or the next, whichever pair has the
+    largest area still within the limit.
+
+    Args:
+        size: (height, width) of the photo.
+        max_area: pixels, or None for no limit.
+    """
+    height, width = (max(side // STRIDE, 1) * STRIDE for side in fit_area(size, max_area))
+    if max_area is None:
+        return height, width
+    pairs = product((height, height + STRIDE), (width, width + STRIDE))
+    within = [pair for pair in pairs if pair[0] * pair[1] <= max_area]
+    return max(within, key=lambda pair: pair[0] * pair[1], default=(height, width))
+
+
+def network_size(size: tuple[int, int], protocol: str, max_area: int | None) -> tuple[int, int]:
+    """(height, width) at which a photo of (height, width) `size` goes through the network."""
+    if protocol == "paper":
+        return paper_size(size, max_area)
+    height, width = (side + -side % STRIDE for side in fit_area(size, max_area))
+    return height, width
+
+
+def predict_at(
+    model: MattingModel, photo: np.ndarray, *, protocol: str, max_area: int | None, precision: str
+) -> Prediction:
+    """The network's answer for one photo, at the photo's size.
+
+    Args:
+        model: in evaluation mode.
+        photo: (H, W, 3) uint8 RGB.
+        protocol: "paper" resizes to multiples of 128 and back, "pad" only pads.
+        max_area: pixels to which the photo is shrunk first, or None.
+        precision: as for predict_alpha.
+    """
+    size = photo.shape[:2]
+    small = _resize_photo(photo, fit_area(size, max_area))
+    if protocol == "paper":
+        target = paper_size(size, max_area)
+        prediction = predict(model, small, fit="resize", size=target, precision=precision)
+    else:
+        prediction = predict(model, small, fit="pad", precision=precision)
+    if small is photo:
+        return prediction
+    return replace(
+        prediction,
+        alpha=resize_antialiased(prediction.alpha, size).clip(0, 1),
+        coarse_alpha=resize_antialiased(prediction.coarse_alpha, size).clip(0, 1),
+    )
+
+
+def _resize_photo(photo: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if photo.shape[:2] == size:
+        return photo
+    return np.rint(resize_antialiased(photo, size)).clip(0, 255).astype(np.uint8)

@@ -1,0 +1,48 @@
+"""What decided a number: code, versions, device, file contents."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "opencv-python", "pillow")
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Python's and the packages' versions."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def device_name(device: torch.device) -> str:
+    """The device as its maker calls it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} ({platform.machine()}, {torch.backends.cpu.get_cpu_capability()})"
+
+
+def commit() -> str:
+    """The repository's commit, with `+changes` if tracked files differ from it."""
+    git = ["git", "-C", str(REPOSITORY)]
+    try:
+        found = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
+        changes = subprocess.run([*git, "diff", "--quiet", "HEAD"], capture_output=True)
+    except OSError:  # no git on this machine
+        return "unknown"
+    if found.returncode:  # not a clone
+        return "unknown"
+    return found.stdout.strip() + ("+changes" if changes.returncode else "")

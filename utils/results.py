@@ -1,0 +1,149 @@
+"""The files an evaluation writes: one row per image and an average row, and the journal that a
+stopped evaluation goes on from.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from utils.errors import InputError, MissingError
+from utils.files import atomic_path
+
+COLUMNS = (
+    "SAD",
+    "MSE",
+    "MAD",
+    "SAD_TRIMAP",
+    "MSE_TRIMAP",
+    "MAD_TRIMAP",
+    "SAD_FG",
+    "SAD_BG",
+    "CONN",
+    "GRAD",
+)
+AVERAGE = "average"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is known of one image.
+
+    Attributes:
+        name: the image's.
+        scores: the metrics by name; empty where the image could not be measured.
+        error: the reason why it could not be measured, else empty.
+        extra: further facts that go into the files beside the CSV.
+    """
+
+    name: str
+    scores: dict[str, float] = field(default_factory=dict)
+    error: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def average(rows: Iterable[Row]) -> dict[str, float]:
+    """The mean of every metric over the images that could be measured; empty if none could."""
+    measured = [row.scores for row in rows if row.scores]
+    if not measured:
+        return {}
+    return {key: sum(scores[key] for scores in measured) / len(measured) for key in COLUMNS}
+
+
+def write_results(path: Path, rows: Sequence[Row]) -> None:
+    """Write the CSV: img_name and COLUMNS, a row per image, the average last. Atomic.
+
+    Only if some image could not be measured there is one more column, `error`: its row holds the
+    reason and no numbers, and the average row says how many images it is over.
+    """
+    failed = sum(bool(row.error) for row in rows)
+    over = f"{failed} of {len(rows)} images not measured" if failed else ""
+    with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["img_name", *COLUMNS, *(["error"] if failed else [])])
+        for row in [*rows, Row(AVERAGE, average(rows), over)]:
+            values = [row.scores.get(column, "") for column in COLUMNS]
+            writer.writerow([row.name, *values, *([row.error] if failed else [])])
+
+
+def read_results(path: Path) -> dict[str, dict[str, float]]:
+    """Read such a CSV: scores by image name, without the average row and without failed images.
+
+    Raises:
+        MissingError: if there is no such file.
+        InputError: if it is no such CSV or holds no measured image.
+    """
+    if not path.is_file():
+        raise MissingError(f"no file {path}; evaluate.py writes such a CSV")
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            lines = list(csv.DictReader(file))[:-1]  # the average is made anew
+        scores = {
+            line["img_name"]: {column: float(line[column]) for column in COLUMNS}
+            for line in lines
+            if line["SAD"]
+        }
+    except (csv.Error, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path} is no CSV of evaluate.py: expected the columns img_name, {', '.join(COLUMNS)}"
+        ) from error
+    if not scores:
+        raise InputError(f"{path} holds no measured image")
+    return scores
+
+
+class Journal:
+    """Rows as they come, one JSON line each, so that a killed evaluation can go on.
+
+    The first line holds the settings that decide the numbers; rows of other settings are refused.
+    """
+
+    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
+        """Open for adding rows; the file is made with its first line if it is not there."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115 (closed by __exit__)
+        if self._file.tell() == 0:
+            self._write(settings)
+        else:
+            self._file.write("\n")  # the last line may have been cut short
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._file.close()
+
+    def add(self, row: Row) -> None:
+        self._write(asdict(row))
+
+    def _write(self, value: dict[str, Any]) -> None:
+        self._file.write(json.dumps(value) + "\n")
+        self._file.flush()
+
+
+def read_journal(path: Path, settings: dict[str, Any]) -> dict[str, Row]:
+    """The measured rows of a journal by name; lines that were cut short are left out.
+
+    Raises:
+        InputError: if it was written under other settings; the message names the first.
+    """
+    lines = []
+    for text in path.read_text(encoding="utf-8").splitlines():
+        with suppress(json.JSONDecodeError):
+            lines.append(json.loads(text))
+    if not lines:
+        return {}
+    changed = [key for key in settings if lines[0].get(key) != settings[key]]
+    if changed:
+        key = changed[0]
+        raise InputError(
+            f"{path} was begun with {key} {lines[0].get(key)}, not {settings[key]}; give the same "
+            "options, or --overwrite to begin again"
+        )
+    rows = [Row(**line) for line in lines[1:]]
+    return {row.name: row for row in rows if row.scores}
