@@ -1,8 +1,8 @@
 """Measure a checkpoint on a test set: a CSV with a row per image, a summary, and the settings.
 
-    python evaluate.py --src_train_dir train_root/paper --dataset P3M --privacy_data 1
-    python evaluate.py --checkpoint checkpoints/demo.pth --dataset PPM --protocol pad
-    torchrun --nproc_per_node 4 evaluate.py --src_train_dir train_root/paper --dataset P3M
+python evaluate.py --src_train_dir train_root/paper --dataset P3M --privacy_data 1
+python evaluate.py --checkpoint checkpoints/demo.pth --dataset PPM --protocol pad
+torchrun --nproc_per_node 4 evaluate.py --src_train_dir train_root/paper --dataset P3M
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from models.checkpoint import latest_checkpoint
+from models.inference import PRECISIONS, resolve_precision
 from tqdm import tqdm
 
 from engine.distributed import Processes, gpus_to_launch, join, launch
@@ -28,8 +30,6 @@ from engine.evaluation_files import EvaluationFiles
 from engine.protocol import AREAS, PROTOCOLS
 from engine.provenance import commit, device_name, file_hash, versions
 from models import load_model
-from models.checkpoint import latest_checkpoint
-from models.inference import PRECISIONS, resolve_precision
 from utils.errors import InputError, run_script
 from utils.results import COLUMNS, Row, average
 from utils.workers import open_pool

@@ -11,12 +11,12 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-
-from engine.protocol import network_size, predict_at
 from models.matting import MattingModel
 from P3MData.data_loader import P3MDataset
 from PhotoMatteData.data_loader import PhotoMatteDataset
 from PPMData.data_loader import PPMDataset
+
+from engine.protocol import network_size, predict_at
 from utils.errors import InputError
 from utils.images import write_image
 from utils.metrics import measure, size_text

@@ -52,9 +52,7 @@ class EvaluationFiles:
     def journals(self) -> list[Path]:
         return sorted(self.folder.glob(f"{self.name}.part*.jsonl"))
 
-    def begin(
-        self, settings: dict[str, Any], *, resume: bool, overwrite: bool
-    ) -> dict[str, Row]:
+    def begin(self, settings: dict[str, Any], *, resume: bool, overwrite: bool) -> dict[str, Row]:
         """The rows that an earlier, stopped run with the same settings measured.
 
         Raises:

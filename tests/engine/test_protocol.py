@@ -1,0 +1,78 @@
+"""Sizes of the paper's protocol, and answers at the photo's own size."""
+
+import numpy as np
+import pytest
+
+from engine.protocol import AREAS, fit_area, network_size, paper_size, predict_at
+from models import CONFIGS, build_model, predict_alpha
+
+HD = AREAS["HD"]
+
+
+@pytest.mark.parametrize(
+    ("size", "max_area", "expected"),
+    [
+        ((1080, 1440), None, (1024, 1408)),
+        ((1, 127), None, (128, 128)),
+        ((128, 256), None, (128, 256)),
+        ((1080, 1920), HD, (1024, 1920)),  # 1152x1920 is above the limit, 1024x2048 is, too
+        ((4000, 3000), HD, (1536, 1280)),  # fitted 1662x1247; 1664x1280 is above the limit
+        ((300, 300), HD, (384, 384)),  # one step up per side, also where that enlarges
+        ((100, 100), 20_000, (128, 128)),
+        ((100, 100), 9_000, (128, 128)),  # nothing is within so small a limit
+        ((2160, 3840), AREAS["4K"], (2048, 3968)),
+    ],
+)
+def test_paper_size(size, max_area, expected):
+    assert paper_size(size, max_area) == expected
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_paper_size_is_the_best_of_four(seed):
+    rng = np.random.default_rng(seed)
+    size = tuple(int(side) for side in rng.integers(200, 6000, 2))
+    height, width = paper_size(size, HD)
+    fitted = fit_area(size, HD)
+    assert height % 128 == width % 128 == 0
+    assert height * width <= HD
+    lower = [side // 128 * 128 for side in fitted]
+    areas = [(lower[0] + i) * (lower[1] + j) for i in (0, 128) for j in (0, 128)]
+    assert height * width == max(area for area in areas if area <= HD)
+
+
+def test_fit_area_keeps_small_photos_and_aspect():
+    assert fit_area((500, 700), HD) == (500, 700)
+    assert fit_area((5000, 1), None) == (5000, 1)
+    height, width = fit_area((6000, 4000), HD)
+    assert HD * 0.998 < height * width <= HD
+    assert height / width == pytest.approx(1.5, rel=1e-3)
+    assert fit_area((10_000, 1), 10) == (316, 1)
+
+
+def test_pad_goes_up_to_multiples():
+    assert network_size((1080, 1440), "pad", None) == (1152, 1536)
+    assert network_size((1080, 1440), "paper", None) == (1024, 1408)
+    assert network_size((2160, 2880), "pad", 1080 * 1440) == (1152, 1536)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build_model(CONFIGS["demo"]).eval()
+
+
+def test_without_limit_it_is_predict_alpha(model):
+    photo = np.random.default_rng(0).integers(0, 256, (150, 170, 3), np.uint8)
+    for protocol, fit in (("paper", "resize"), ("pad", "pad")):
+        answer = predict_at(model, photo, protocol=protocol, max_area=None, precision="fp32")
+        expected = predict_alpha(model, photo, fit=fit, precision="fp32")
+        np.testing.assert_array_equal(answer.alpha, expected)
+
+
+@pytest.mark.parametrize("protocol", ["paper", "pad"])
+def test_answer_has_the_photos_size(model, protocol):
+    photo = np.random.default_rng(0).integers(0, 256, (301, 205, 3), np.uint8)
+    answer = predict_at(model, photo, protocol=protocol, max_area=20_000, precision="fp32")
+    for alpha in (answer.alpha, answer.coarse_alpha):
+        assert alpha.shape == (301, 205)
+        assert alpha.dtype == np.float32
+        assert 0 <= alpha.min() <= alpha.max() <= 1

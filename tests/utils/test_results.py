@@ -1,0 +1,81 @@
+"""CSV and journal keep what was measured, and say what was not."""
+
+import csv
+import json
+
+import pytest
+
+from utils.errors import InputError, MissingError
+from utils.results import COLUMNS, Journal, Row, read_journal, read_results, write_results
+
+
+def scores(start):
+    return {column: start + index / 3 for index, column in enumerate(COLUMNS)}
+
+
+def lines_of(path):
+    with open(path, newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_csv_has_the_papers_columns_and_an_average_row(tmp_path):
+    path = tmp_path / "new" / "a.csv"
+    write_results(path, [Row("b", scores(1.0)), Row("a", scores(2.0))])
+    header, first, second, last = lines_of(path)
+    assert header == [
+        "img_name", "SAD", "MSE", "MAD", "SAD_TRIMAP", "MSE_TRIMAP", "MAD_TRIMAP",
+        "SAD_FG", "SAD_BG", "CONN", "GRAD",
+    ]  # fmt: skip
+    assert (first[0], second[0], last[0]) == ("b", "a", "average")
+    assert [float(value) for value in last[1:]] == pytest.approx(list(scores(1.5).values()))
+    assert read_results(path) == {"b": scores(1.0), "a": scores(2.0)}  # to the last digit
+
+
+def test_failed_image_is_a_row_with_its_reason_and_no_number(tmp_path):
+    path = tmp_path / "a.csv"
+    write_results(path, [Row("a", error="too, small"), Row("b", scores(1.0))])
+    header, failed, measured, last = lines_of(path)
+    assert header[-1] == "error"
+    assert failed == ["a", *[""] * len(COLUMNS), "too, small"]
+    assert measured[-1] == ""
+    assert last[-1] == "1 of 2 images not measured"
+    assert last[1:-1] == measured[1:-1]
+    assert list(read_results(path)) == ["b"]
+
+
+def test_nothing_measured_has_no_average(tmp_path):
+    write_results(tmp_path / "a.csv", [Row("a", error="broken")])
+    assert lines_of(tmp_path / "a.csv")[-1][1:-1] == [""] * len(COLUMNS)
+    with pytest.raises(InputError, match="no measured image"):
+        read_results(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n3,4\n", "img_name,SAD\nx,1\naverage,1\n"])
+def test_other_csv_is_refused(tmp_path, text):
+    path = tmp_path / "other.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"other\.csv"):
+        read_results(path)
+    with pytest.raises(MissingError, match="no file"):
+        read_results(tmp_path / "absent.csv")
+
+
+def test_journal_goes_on_after_a_torn_line(tmp_path):
+    path, settings = tmp_path / "a.jsonl", {"protocol": "pad"}
+    with Journal(path, settings) as journal:
+        journal.add(Row("a", scores(1.0), extra={"size": "4x5"}))
+        journal.add(Row("b", error="broken"))
+    with open(path, "a") as file:
+        file.write(json.dumps({"name": "c", "scores": scores(0.0)})[:40])  # killed here
+    with Journal(path, settings) as journal:
+        journal.add(Row("d", scores(2.0)))
+    rows = read_journal(path, settings)
+    assert list(rows) == ["a", "d"]  # what failed is tried again
+    assert rows["a"] == Row("a", scores(1.0), extra={"size": "4x5"})
+
+
+def test_journal_of_other_settings_is_refused(tmp_path):
+    with Journal(tmp_path / "a.jsonl", {"protocol": "pad"}):
+        pass
+    with pytest.raises(InputError, match="begun with protocol pad, not paper"):
+        read_journal(tmp_path / "a.jsonl", {"protocol": "paper"})
