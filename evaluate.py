@@ -12,8 +12,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from models.checkpoint import latest_checkpoint
-from models.inference import PRECISIONS, resolve_precision
 from tqdm import tqdm
 
 from engine.distributed import Processes, gpus_to_launch, join, launch
@@ -30,6 +28,8 @@ from engine.evaluation_files import EvaluationFiles
 from engine.protocol import AREAS, PROTOCOLS
 from engine.provenance import commit, device_name, file_hash, versions
 from models import load_model
+from models.checkpoint import latest_checkpoint
+from models.inference import PRECISIONS, resolve_precision
 from utils.errors import InputError, run_script
 from utils.results import COLUMNS, Row, average
 from utils.workers import open_pool

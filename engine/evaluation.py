@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from models.matting import MattingModel
 from P3MData.data_loader import P3MDataset
 from PhotoMatteData.data_loader import PhotoMatteDataset
 from PPMData.data_loader import PPMDataset
 
 from engine.protocol import network_size, predict_at
+from models.matting import MattingModel
 from utils.errors import InputError
-from utils.images import write_image
-from utils.metrics import measure, size_text
+from utils.images import resize_antialiased, write_image
+from utils.metrics import measure, size_text, to_unit
+from utils.predictions import read_prediction
 from utils.results import Row
 from utils.sample import Sample
+from utils.thumbnails import make_thumbnails
 
 DATASETS = ("P3M", "PPM", "PhotoMatte")
 
@@ -99,24 +102,62 @@ class NetworkSource:
 
 
 @dataclass(frozen=True)
+class FolderSource:
+    """Answers that another program wrote.
+
+    Attributes:
+        folder: that holds them; for messages.
+        paths: stem -> file, from list_predictions.
+        resize: whether an alpha of another size is brought to the photo's; else it is refused.
+    """
+
+    folder: Path
+    paths: Mapping[str, Path]
+    resize: bool = False
+
+    def __call__(self, sample: Sample) -> Answer:
+        path = self.paths.get(sample.name)
+        if path is None:
+            raise InputError(f"{self.folder} holds no prediction {sample.name}.png or the like")
+        alpha, size = read_prediction(path), sample.image.shape[:2]
+        if alpha.shape == size:
+            return Answer(alpha)
+        if not self.resize:
+            raise InputError(
+                f"{path} is {size_text(alpha)} but the photo is {size_text(sample.image)}; "
+                "--resize_predictions resizes it"
+            )
+        return Answer(resize_antialiased(to_unit(alpha, str(path)), size).clip(0, 1))
+
+
+@dataclass(frozen=True)
 class Scorer:
     """Measures one answer; what the worker processes run.
 
     Attributes:
         image_dir: where the alphas are saved as 8-bit PNGs, or None.
+        thumbnails: whether the rows carry pictures for the report.
     """
 
     image_dir: Path | None = None
+    thumbnails: bool = False
 
     def __call__(self, sample: Sample, answer: Answer) -> Row:
         assert sample.alpha is not None and sample.trimap is not None
-        extra: dict[str, Any] = {"size": size_text(sample.image)}
+        extra: dict[str, Any] = {
+            "size": size_text(sample.image),
+            "truth_sha256": sha256(sample.alpha.tobytes() + sample.trimap.tobytes()).hexdigest(),
+        }
         try:
             scores = measure(answer.alpha, sample.alpha, sample.trimap)
-            if answer.coarse_alpha is not None:
-                extra["coarse"] = measure(answer.coarse_alpha, sample.alpha, sample.trimap)
             if answer.network_size is not None:
                 extra["network_size"] = "x".join(map(str, answer.network_size))
+            if answer.coarse_alpha is not None:
+                extra["coarse"] = measure(answer.coarse_alpha, sample.alpha, sample.trimap)
+            if self.thumbnails:
+                extra["thumbnails"] = make_thumbnails(
+                    sample.image, sample.alpha, to_8_bits(answer.alpha)
+                )
             if self.image_dir is not None:
                 write_image(self.image_dir / f"{sample.name}.png", to_8_bits(answer.alpha))
         except (InputError, OSError) as error:

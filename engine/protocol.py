@@ -7,9 +7,9 @@ from itertools import product
 from math import sqrt
 
 import numpy as np
+
 from models.inference import Prediction, predict
 from models.matting import MattingModel
-
 from utils.images import resize_antialiased
 
 STRIDE = MattingModel.stride

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -115,8 +115,8 @@ def write_image(
         temporary.write_bytes(encoded)
 
 
-def list_images(folder: Path) -> dict[str, Path]:
-    """Map stem to path for the JPEG and PNG files of a folder, sorted by stem.
+def list_images(folder: Path, endings: Sequence[str] = tuple(KINDS)) -> dict[str, Path]:
+    """Map stem to path for the files of a folder that have one of `endings`, sorted by stem.
 
     Files whose names begin with a dot (unfinished writes, finder droppings) don't count.
 
@@ -130,7 +130,7 @@ def list_images(folder: Path) -> dict[str, Path]:
         raise InputError(f"{folder} is a file; expected a folder of images")
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in KINDS or path.name.startswith("."):
+        if path.suffix.lower() not in endings or path.name.startswith("."):
             continue
         if path.stem in found:
             raise InputError(
@@ -138,7 +138,7 @@ def list_images(folder: Path) -> dict[str, Path]:
             )
         found[path.stem] = path
     if not found:
-        raise InputError(f"{folder} holds no .jpg, .jpeg or .png file")
+        raise InputError(f"{folder} holds no {', '.join(endings[:-1])} or {endings[-1]} file")
     return dict(sorted(found.items()))
 
 

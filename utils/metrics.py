@@ -20,6 +20,7 @@ from utils.trimap import Trimap
 GRADIENT_SIGMA = 1.4  # pixels; Rhemann et al. 2009, section 3.2
 THRESHOLDS = np.arange(0, 1.1, 0.1)  # as float64 has them: 0.30000000000000004, 0.6000000000000001
 CONNECTED_TOLERANCE = 0.15  # theta of Rhemann et al. 2009, section 3.2
+INTEGERS = (np.dtype(np.uint8), np.dtype(np.uint16))  # alphas of full range 0 .. 255, 0 .. 65535
 RANGE_TOLERANCE = 1e-6  # bilinear interpolation in float32 may end this far outside [0, 1]
 
 
@@ -171,7 +172,15 @@ def largest_component(mask: np.ndarray) -> np.ndarray | None:
 
 
 def to_unit(alpha: np.ndarray, name: str) -> np.ndarray:
-    """An alpha as float64 in [0, 1].
+    """An alpha as (H, W) float64 in [0, 1]; see check_alpha for what may be given."""
+    check_alpha(alpha, name)
+    if alpha.dtype in INTEGERS:
+        return alpha / np.float64(np.iinfo(alpha.dtype).max)
+    return alpha.astype(np.float64)
+
+
+def check_alpha(alpha: np.ndarray, name: str) -> None:
+    """Refuse what can't be measured.
 
     Args:
         alpha: (H, W) uint8, uint16, or float that lies in [0, 1] already.
@@ -182,8 +191,8 @@ def to_unit(alpha: np.ndarray, name: str) -> np.ndarray:
     """
     if alpha.ndim != 2 or alpha.size == 0:
         raise InputError(f"{name} has shape {alpha.shape}; an alpha is (height, width)")
-    if alpha.dtype in (np.uint8, np.uint16):
-        return alpha / np.float64(np.iinfo(alpha.dtype).max)
+    if alpha.dtype in INTEGERS:
+        return
     if not np.issubdtype(alpha.dtype, np.floating):
         raise InputError(f"{name} is of type {alpha.dtype}; give uint8, uint16 or float in [0, 1]")
     bad = alpha.size - int(np.count_nonzero(np.isfinite(alpha)))
@@ -193,4 +202,3 @@ def to_unit(alpha: np.ndarray, name: str) -> np.ndarray:
     low, high = float(alpha.min()), float(alpha.max())
     if low < -RANGE_TOLERANCE or high > 1 + RANGE_TOLERANCE:
         raise InputError(f"{name} reaches from {low:g} to {high:g}; floats must lie in [0, 1]")
-    return alpha.astype(np.float64)

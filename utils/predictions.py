@@ -1,0 +1,78 @@
+"""Alphas that any other program wrote: finding and reading them, and refusing what is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from utils.errors import InputError
+from utils.images import GREY_TOLERANCE, list_images
+from utils.metrics import check_alpha
+
+JPEG = (".jpg", ".jpeg")
+ENDINGS = (".png", *JPEG, ".tif", ".tiff", ".npy")
+
+
+def list_predictions(folder: Path) -> dict[str, Path]:
+    """Map stem to path for the predictions in a folder.
+
+    Raises:
+        MissingError, InputError: as list_images.
+    """
+    return list_images(folder, ENDINGS)
+
+
+def read_prediction(path: Path) -> np.ndarray:
+    """Read an alpha as it was written: (H, W) uint8, uint16, or float in [0, 1].
+
+    Grey pictures of 8, 16 or (TIFF) 32 bits, colour pictures whose channels agree, cut-outs, of
+    which the alpha channel counts, and arrays (H, W), (1, H, W) or (H, W, 1).
+
+    Raises:
+        InputError: it can't be read, its channels differ, a cut-out is opaque everywhere, or it
+            holds what no alpha holds; the message names the file.
+    """
+    array = _read_array(path) if path.suffix.lower() == ".npy" else _read_picture(path)
+    check_alpha(array, str(path))
+    if array.dtype == np.uint16 and 0 < array.max() <= 255:
+        raise InputError(
+            f"{path} has 16 bits, but its largest value is {array.max()} of 65535; scale it or save "
+            "it with 8 bits"
+        )
+    return array
+
+
+def _read_array(path: Path) -> np.ndarray:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path} can't be read as an array of numbers (numpy.save)") from error
+    if array.ndim == 3 and 1 in (array.shape[0], array.shape[2]):
+        array = array[0] if array.shape[0] == 1 else array[..., 0]
+    return array.astype(np.uint8) * 255 if array.dtype == bool else array
+
+
+def _read_picture(path: Path) -> np.ndarray:
+    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if picture is None:
+        raise InputError(f"{path} can't be read as a picture: broken, truncated or of another kind")
+    if picture.ndim == 2:
+        return picture
+    if picture.shape[2] in (2, 4):  # grey or colour, and alpha
+        alpha = picture[..., -1]
+        if alpha.min() == np.iinfo(alpha.dtype).max:
+            raise InputError(
+                f"{path} is a cut-out that is opaque everywhere; if its grey values are meant, save "
+                "them without an alpha channel"
+            )
+        return np.ascontiguousarray(alpha)
+    tolerance = GREY_TOLERANCE if path.suffix.lower() in JPEG else 0
+    differing = int(np.count_nonzero(np.ptp(picture, axis=2) > tolerance))
+    if differing:
+        raise InputError(
+            f"{path} is a colour picture: its channels differ at {differing} pixels; an alpha is "
+            "grey, or the alpha channel of a cut-out"
+        )
+    return np.ascontiguousarray(picture[..., 1])
