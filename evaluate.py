@@ -31,8 +31,8 @@ from models import load_model
 from models.checkpoint import latest_checkpoint
 from models.inference import PRECISIONS, resolve_precision
 from utils.errors import InputError, run_script
+from utils.parallel import open_pool
 from utils.results import COLUMNS, Row, average
-from utils.workers import open_pool
 
 
 def parse_args() -> argparse.Namespace:

@@ -12,15 +12,11 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -30,6 +26,7 @@ from DemoData.scenes import draw_scene
 from utils.errors import InputError, run_script
 from utils.files import atomic_path
 from utils.images import write_image
+from utils.parallel import start_worker
 
 RECORD = "demo_data.json"  # the arguments a folder was drawn with
 MIN_SIZE = 64  # px; below this a person has no parts left
@@ -117,24 +114,10 @@ def generate(
                 bar.update()
         else:
             context = multiprocessing.get_context("spawn")  # OpenCV's threads don't survive a fork
-            with context.Pool(num_workers, initializer=_start_worker) as pool:
+            with context.Pool(num_workers, initializer=start_worker) as pool:
                 for _ in pool.imap_unordered(work, missing):
                     bar.update()
     return len(missing)
-
-
-def _start_worker() -> None:
-    cv2.setNumThreads(1)  # the workers share the cores already
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-
-
-def _leave_with_parent() -> None:
-    """End this worker when its parent is gone, which could be killed and not end us itself."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 def parse_args() -> argparse.Namespace:

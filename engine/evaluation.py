@@ -12,12 +12,12 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from P3MData.data_loader import P3MDataset
-from PhotoMatteData.data_loader import PhotoMatteDataset
-from PPMData.data_loader import PPMDataset
 
 from engine.protocol import network_size, predict_at
 from models.matting import MattingModel
+from P3MData.data_loader import P3MDataset
+from PhotoMatteData.data_loader import PhotoMatteDataset
+from PPMData.data_loader import PPMDataset
 from utils.errors import InputError
 from utils.images import resize_antialiased, write_image
 from utils.metrics import measure, size_text, to_unit
@@ -32,7 +32,8 @@ DATASETS = ("P3M", "PPM", "PhotoMatte")
 class TestSet(Protocol):
     """What every validation data set is: samples with alpha and trimap, in the order of `names`."""
 
-    names: Sequence[str]
+    @property
+    def names(self) -> Sequence[str]: ...
 
     def __len__(self) -> int: ...
 

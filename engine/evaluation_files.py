@@ -16,6 +16,8 @@ from utils.files import atomic_path
 from utils.results import COLUMNS, Journal, Row, read_journal, write_results
 from utils.statistics import Summary, summarise
 
+FACTS = ("size", "network_size", "truth_sha256")  # what the JSON keeps of each image
+
 
 @dataclass(frozen=True)
 class EvaluationFiles:
@@ -91,12 +93,13 @@ class EvaluationFiles:
         if any("coarse" in row.extra for row in rows):
             coarse = [replace(row, scores=row.extra.get("coarse", {})) for row in rows]
             write_results(self.coarse_csv, coarse)
-        sizes = {
-            row.name: {key: row.extra[key] for key in ("size", "network_size") if key in row.extra}
+        images = {
+            row.name: {"error": row.error}
+            if row.error
+            else {key: row.extra[key] for key in FACTS if key in row.extra}
             for row in rows
         }
-        failed = {row.name: row.error for row in rows if row.error}
-        facts = {**settings, "images": len(rows), "failed": failed, "sizes": sizes}
+        facts = {**settings, "images": images}
         with atomic_path(self.settings) as temporary:
             temporary.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
         write_summary(self.summary, rows)

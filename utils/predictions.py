@@ -12,6 +12,7 @@ from utils.images import GREY_TOLERANCE, list_images
 from utils.metrics import check_alpha
 
 JPEG = (".jpg", ".jpeg")
+OPAQUE = {"uint8": 255, "uint16": 65535}
 ENDINGS = (".png", *JPEG, ".tif", ".tiff", ".npy")
 
 
@@ -38,8 +39,8 @@ def read_prediction(path: Path) -> np.ndarray:
     check_alpha(array, str(path))
     if array.dtype == np.uint16 and 0 < array.max() <= 255:
         raise InputError(
-            f"{path} has 16 bits, but its largest value is {array.max()} of 65535; scale it or save "
-            "it with 8 bits"
+            f"{path} has 16 bits, but its largest value is {array.max()} of 65535; scale it or "
+            "save it with 8 bits"
         )
     return array
 
@@ -62,10 +63,10 @@ def _read_picture(path: Path) -> np.ndarray:
         return picture
     if picture.shape[2] in (2, 4):  # grey or colour, and alpha
         alpha = picture[..., -1]
-        if alpha.min() == np.iinfo(alpha.dtype).max:
+        if alpha.min() == OPAQUE.get(alpha.dtype.name, 1):
             raise InputError(
-                f"{path} is a cut-out that is opaque everywhere; if its grey values are meant, save "
-                "them without an alpha channel"
+                f"{path} is a cut-out that is opaque everywhere; if its grey values are meant, "
+                "save them without an alpha channel"
             )
         return np.ascontiguousarray(alpha)
     tolerance = GREY_TOLERANCE if path.suffix.lower() in JPEG else 0

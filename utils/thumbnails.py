@@ -28,7 +28,7 @@ def make_thumbnails(image: np.ndarray, true: np.ndarray, pred: np.ndarray) -> di
     )
     error = cv2.resize(error_map(pred, true), size, interpolation=cv2.INTER_AREA)
     alpha = (result / np.float32(255))[..., None]
-    composite = np.rint(alpha * photo + (1 - alpha) * np.float32(COMPOSITE_COLOUR))
+    composite = np.rint(alpha * photo + (1 - alpha) * np.array(COMPOSITE_COLOUR, np.float32))
     pictures = {
         "photo": photo,
         "truth": truth,
