@@ -1,0 +1,82 @@
+"""Tables of systems: means, paired differences, the paper's rows, three formats."""
+
+import numpy as np
+import pytest
+
+from utils.errors import InputError
+from utils.report import PAPER, PAPER_METRICS, main
+from utils.results import COLUMNS, Row, write_results
+from utils.tables import FORMATS, Table
+
+
+@pytest.fixture
+def csvs(tmp_path):
+    """Two systems on the same 30 images; the second is 2 better everywhere, give or take 0.1."""
+    rng = np.random.default_rng(0)
+    difficulty = rng.gamma(2, 20, 30) + 5
+    paths = tmp_path / "old_one.csv", tmp_path / "new.csv"
+    for path, values in zip(
+        paths, (difficulty, difficulty - 2 + rng.normal(0, 0.1, 30)), strict=True
+    ):
+        rows = [Row(f"image{i}", dict.fromkeys(COLUMNS, float(v))) for i, v in enumerate(values)]
+        write_results(path, rows)
+    return paths
+
+
+def compare(*arguments):
+    return main(["compare", *map(str, arguments)])
+
+
+def test_difference_is_paired(csvs, capsys):
+    """Images differ by tens, systems by two: only pairing shows that."""
+    assert compare(*csvs, "--metrics", "SAD") == 0
+    *_, line = capsys.readouterr().out.splitlines()
+    name, mean, low, high = line.replace("[", "").replace("]", "").replace(",", "").split()
+    assert name == "new"
+    assert -2.1 < float(low) < float(mean) < float(high) < -1.9
+
+
+def test_required_gain(csvs, capsys):
+    assert compare(*csvs, "--metrics", "SAD", "--require_gain", 1) == 0
+    assert compare(*csvs, "--metrics", "SAD", "--require_gain", 50) == 1
+    assert compare(*reversed(csvs), "--metrics", "SAD", "--require_gain", 0) == 1
+    assert "% below that of new" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_has_systems_and_paper(csvs, capsys, form):
+    assert compare(*csvs, "--format", form, "--paper", "P3M-500-NP") == 0
+    text = capsys.readouterr().out
+    assert "LPM (published)" in text
+    assert "10.60" in text
+    assert ("old\\_one" if form == "latex" else "old_one") in text
+
+
+def test_table_formats():
+    table = Table("Title", ["system", "a"], [["x_1", "1.00"], ["y|z", "12.00"]])
+    assert table.render("text") == "Title\nsystem      a\nx_1      1.00\ny|z     12.00"
+    assert table.render("markdown").splitlines()[2:] == [
+        "| system | a |",
+        "| :-- | --: |",
+        "| x_1 | 1.00 |",
+        "| y\\|z | 12.00 |",
+    ]
+    assert r"x\_1 & 1.00 \\" in table.render("latex")
+
+
+def test_paper_rows_are_complete():
+    for rows in PAPER.values():
+        assert all(len(values) == len(PAPER_METRICS) for values in rows.values())
+
+
+def test_names_and_images_must_fit(csvs, tmp_path):
+    with pytest.raises(InputError, match="3 names for 2 CSVs"):
+        compare(*csvs, "--names", "a", "b", "c")
+    fewer = tmp_path / "fewer.csv"
+    write_results(fewer, [Row("image3", dict.fromkeys(COLUMNS, 1.0))])
+    with pytest.raises(InputError, match=r"29 images of old_one \(such as image0\).*--common"):
+        compare(*csvs, fewer)
+    assert compare(*csvs, fewer, "--common") == 0
+    write_results(fewer, [Row("other", dict.fromkeys(COLUMNS, 1.0))])
+    with pytest.raises(InputError, match="no image in common"):
+        compare(*csvs, fewer)
