@@ -1,0 +1,150 @@
+"""From folders to the batches of one process."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+from torch.utils.data import BatchSampler, DataLoader
+
+from engine.distributed import Processes
+from engine.optimisation import Settings
+from models.matting import REGION
+from P3MData.data_loader import P3MDataset, TrainingSet, positions
+from P3MData.portraits import PortraitDataset
+from utils.errors import InputError, MissingError
+from utils.sample import Sample
+
+Batch = Mapping[str, Any]  # the items of TrainingSet, stacked; names as a list
+
+
+class Mixture:
+    """Several data sets as one, each counted a number of times in an epoch.
+
+    Args:
+        parts: data sets of samples with foreground and background, and how often each counts.
+    """
+
+    def __init__(self, parts: Sequence[tuple[Any, int]]) -> None:
+        self.places = [
+            (dataset, i)
+            for dataset, times in parts
+            for i in range(len(dataset))
+            for _ in range(times)
+        ]
+        self.names = [dataset.names[i] for dataset, i in self.places]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: int) -> Sample:
+        dataset, i = self.places[index]
+        return dataset[i]
+
+
+def open_training_set(settings: Settings, processes: Processes) -> TrainingSet:
+    """P3M-10K's training portraits and those of --portraits, over the scenes of --backgrounds.
+
+    Raises:
+        MissingError, InputError: for folders that are missing, empty or incomplete.
+    """
+    parts: list[tuple[Any, int]] = []
+    if not settings["no_p3m"]:
+        parts.append((P3MDataset(settings["data_root"], "train"), 1))
+    if settings["portraits"]:
+        portraits = PortraitDataset(settings["portraits"])
+        if processes.is_main:
+            portraits.solve()
+        processes.gather(None)  # the others wait
+        parts.append((portraits, settings["portrait_repeat"]))
+    backgrounds = settings["backgrounds"]
+    if backgrounds is None:
+        standard = Path(settings["data_root"]) / "BG-20K" / "train"
+        backgrounds = standard if standard.is_dir() else None
+    return TrainingSet(
+        Mixture(parts),
+        crop_size=settings["crop_size"],
+        seed=settings["seed"],
+        version=settings["augmentation"],
+        backgrounds=backgrounds,
+        replace=settings["replace_share"],
+    )
+
+
+def open_validation_set(settings: Settings) -> P3MDataset | None:
+    """P3M-500-P, or None with --val_every 0.
+
+    Raises:
+        MissingError, InputError: for folders that are missing, empty or incomplete.
+    """
+    if not settings["val_every"]:
+        return None
+    try:
+        return P3MDataset(settings["data_root"], "P3M-500-P")
+    except MissingError as error:
+        raise MissingError(f"{error}; or train without validation: --val_every 0") from error
+
+
+def make_batches(
+    dataset: TrainingSet, settings: Settings, processes: Processes, step: int
+) -> Iterator[Batch]:
+    """This process's share of the batches from step number `step` on, in --accumulate parts each.
+
+    Raises:
+        InputError: if a batch can't be split evenly, or there are fewer portraits than processes.
+    """
+    batch_size, pieces = settings["batch_size"], processes.count * settings["accumulate"]
+    if batch_size % pieces:
+        raise InputError(
+            f"--batch_size {batch_size} can't be split evenly over {processes.count} process(es)"
+            f" times --accumulate {settings['accumulate']}; give a multiple of {pieces}"
+        )
+    if len(dataset.samples) < processes.count:
+        raise InputError(
+            f"there are {processes.count} processes, but only {len(dataset.samples)} portrait(s) to"
+            " train on; use fewer --gpus"
+        )
+    places = positions(
+        step * batch_size, settings["max_steps"] * batch_size, processes.rank, processes.count
+    )
+    workers = settings["num_workers"]
+    loader = DataLoader(
+        dataset,
+        batch_sampler=BatchSampler(places, batch_size // pieces, drop_last=True),
+        num_workers=workers,
+        pin_memory=processes.device.type == "cuda",
+        prefetch_factor=4 if workers else None,
+        worker_init_fn=_start_worker,
+    )
+    return iter(loader)
+
+
+def _start_worker(number: int) -> None:
+    """A data process computes on one thread and leaves Ctrl-C and SIGTERM to the training one."""
+    cv2.setNumThreads(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def to_device(batch: Batch, device: torch.device) -> dict[str, Any]:
+    """Move a batch of the loader's: uint8 layers become float32 in [0, 1], the trimap stays.
+
+    Adds `noise` (B, 1, H/8, W/8), drawn from each sample's own seed, so that which cells top up an
+    image doesn't depend on how the batch is split.
+    """
+    moved: dict[str, Any] = {"name": batch["name"]}
+    for layer in ("image", "foreground", "background", "alpha"):
+        values = batch[layer].to(device, non_blocking=True)
+        moved[layer] = values.float().div_(255)
+    moved["trimap"] = batch["trimap"].to(device, non_blocking=True)
+    H, W = batch["image"].shape[-2:]
+    noise = [
+        torch.rand(1, H // REGION, W // REGION, generator=torch.Generator().manual_seed(int(seed)))
+        for seed in batch["seed"]
+    ]
+    moved["noise"] = torch.stack(noise).to(device, non_blocking=True)
+    return moved

@@ -1,0 +1,93 @@
+"""Optimizer, learning rate, averaged weights, and the module that runs the forward pass."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel
+
+from engine.distributed import Processes
+from engine.run_state import RunState
+from models.inference import resolve_precision
+from models.matting import MattingModel
+
+Settings = Mapping[str, Any]  # the values of engine/train_arguments.py
+
+
+def make_state(model: MattingModel, settings: Settings, device: torch.device) -> RunState:
+    """The state of a run at step 0, for a model that is on its device already.
+
+    Adam with L2 on weights only: biases, norms and position tables are left alone.
+    """
+    decayed: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for name, parameter in model.named_parameters():
+        (decayed if parameter.ndim > 1 and "bias" not in name else others).append(parameter)
+    optimizer = torch.optim.Adam(
+        [
+            {"params": decayed, "weight_decay": settings["weight_decay"]},
+            {"params": others, "weight_decay": 0.0},
+        ],
+        lr=settings["lr"],
+        betas=(0.9, 0.999),
+        fused=True,
+    )
+    fp16 = resolve_precision(settings["precision"], device) == "fp16"
+    averaged = None
+    if settings["ema"]:
+        averaged = AveragedModel(model, multi_avg_fn=_moving_average(settings["ema"]))
+    return RunState(model, optimizer, torch.amp.GradScaler(device.type, enabled=fp16), averaged)
+
+
+def _moving_average(decay: float) -> Any:
+    """An exponential moving average that forgets faster while few steps are done."""
+
+    @torch.no_grad()
+    def average(averaged: Any, current: Any, count: Tensor) -> None:
+        steps = float(count)
+        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + steps) / (10 + steps)))
+
+    return average
+
+
+def make_network(model: MattingModel, settings: Settings, processes: Processes) -> nn.Module:
+    """What runs the forward pass: the model itself, compiled, or spread over the processes.
+
+    There is no search for unused parameters: every image refines some regions.
+    """
+    on_gpu = processes.device.type == "cuda"
+    if on_gpu and processes.count > 1:  # PyTorch has it on CUDA only
+        nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    if settings["compile"]:
+        model.compile()  # in place, so that the weights keep their names
+    if processes.count == 1:
+        return model
+    return DistributedDataParallel(
+        model, device_ids=[processes.device] if on_gpu else None, gradient_as_bucket_view=True
+    )
+
+
+def set_training(model: MattingModel, freeze_bn: bool) -> None:
+    """Training mode; with `freeze_bn` the batch norms go on using their running statistics."""
+    model.train()
+    if freeze_bn:
+        for module in model.modules():
+            if isinstance(module, _BatchNorm):
+                module.eval()
+
+
+def learning_rate(step: int, settings: Settings) -> float:
+    """The rate of step number `step`, counted from 0; never depends on --max_steps."""
+    rate, warmup = settings["lr"], settings["warmup_steps"]
+    if step < warmup:
+        return rate * (step + 1) / warmup
+    if settings["schedule"] == "cosine":
+        progress = min(1.0, (step - warmup) / (settings["schedule_steps"] - warmup))
+        return rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+    return rate * settings["lr_drop"] ** sum(step >= drop for drop in settings["lr_steps"])

@@ -1,0 +1,198 @@
+"""What a run has to keep to go on exactly, and the folder it keeps it in.
+
+    <train_dir>/arguments.json            every value of the run
+    <train_dir>/logger/0000002000.pth     checkpoints, named by the number of finished steps
+    <train_dir>/logger/best.pth           the weights that validated best, alone
+    <train_dir>/logger/events...          TensorBoard
+
+Random states and the position in the data are kept as what they follow from: the seed and the step
+(`seed_step`; step s takes samples s * batch_size and on). So a resumed run also agrees when it is
+split over another number of processes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import sys
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch.optim.swa_utils import AveragedModel
+
+from models.checkpoint import read_checkpoint, save_checkpoint
+from models.matting import MattingModel
+from utils.errors import InputError
+from utils.files import atomic_path
+
+
+@dataclass
+class RunState:
+    """Everything that changes while training. `step` counts finished steps."""
+
+    model: MattingModel
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    averaged: AveragedModel | None
+    step: int = 0
+    best: float = math.inf
+
+    @property
+    def evaluated(self) -> MattingModel:
+        """The weights to judge by: the averaged ones where there are some."""
+        return cast(MattingModel, self.averaged.module) if self.averaged else self.model
+
+    def restore(self, checkpoint: Mapping[str, Any]) -> None:
+        """Become what `RunFolder.save` saved."""
+        self.model.load_state_dict(checkpoint["model"])
+        self.optimizer.load_state_dict(checkpoint["optimizer"])
+        self.scaler.load_state_dict(checkpoint["scaler"])
+        if self.averaged:
+            self.averaged.module.load_state_dict(checkpoint["ema"])
+            self.averaged.n_averaged.fill_(checkpoint["step"])
+        self.step = checkpoint["step"]
+        self.best = checkpoint["best"]
+
+
+class RunFolder:
+    """A run's folder on disk. Only the main process writes to it.
+
+    Args:
+        train_dir: the folder.
+        keep_last: so many of the newest checkpoints are kept,
+        keep_every: besides those whose step is a multiple of this.
+    """
+
+    def __init__(self, train_dir: Path, keep_last: int, keep_every: int) -> None:
+        self.logger = train_dir / "logger"
+        self.keep_last = keep_last
+        self.keep_every = keep_every
+
+    def checkpoints(self) -> list[Path]:
+        """Checkpoint files, oldest first."""
+        return sorted(self.logger.glob("[0-9]" * 10 + ".pth"))
+
+    def save(self, state: RunState, arguments: Mapping[str, Any]) -> Path:
+        """Write a checkpoint, then remove those that are neither new enough nor to be kept."""
+        path = self.logger / f"{state.step:010d}.pth"
+        save_checkpoint(
+            path,
+            state.model,
+            optimizer=state.optimizer.state_dict(),
+            scaler=state.scaler.state_dict(),
+            **({"ema": state.averaged.module.state_dict()} if state.averaged else {}),
+            step=state.step,
+            best=state.best,
+            arguments=dict(arguments),
+        )
+        for old in self.checkpoints()[: -self.keep_last]:
+            if int(old.stem) % self.keep_every and old != path:
+                old.unlink(missing_ok=True)
+        return path
+
+    def save_best(self, state: RunState, metrics: Mapping[str, float]) -> None:
+        """Keep the evaluated weights as best.pth."""
+        save_checkpoint(
+            self.logger / "best.pth", state.evaluated, step=state.step, metrics=dict(metrics)
+        )
+
+    def newest(self) -> dict[str, Any] | None:
+        """The entries of the newest checkpoint that is whole; None where none was written yet.
+
+        Broken ones are passed over, each with a message, and stay until their step comes again.
+
+        Raises:
+            InputError: if there are checkpoints, but none is whole.
+        """
+        found = self.checkpoints()
+        for path in reversed(found):
+            try:
+                _check_whole(path)
+                return read_checkpoint(path)
+            except InputError as error:
+                print(f"passed over, broken: {error}", file=sys.stderr)
+        if found:
+            raise InputError(f"none of the checkpoints in {self.logger} is whole; start a new run")
+        return None
+
+
+def _check_whole(path: Path) -> None:
+    """torch.load doesn't compare checksums; a flipped bit would train on unnoticed.
+
+    Raises:
+        InputError: if the file is truncated or a checksum is wrong.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            bad = archive.testzip()
+    except zipfile.BadZipFile as error:
+        raise InputError(f"{path} is truncated or no checkpoint ({error})") from error
+    if bad:
+        raise InputError(f"{path} has a wrong checksum in {bad}")
+
+
+def seed_step(seed: int, step: int, rank: int) -> None:
+    """Set the random state of one step of one process, whatever came before it."""
+    mixed = torch.Generator().manual_seed(seed)
+    offset = int(torch.randint(2**62, (), generator=mixed))
+    torch.manual_seed((offset + step * 65_536 + rank) % 2**63)
+
+
+def check_new(train_dir: Path) -> None:
+    """Raise InputError if a new run can't begin in `train_dir` because something is there."""
+    if train_dir.exists() and not train_dir.is_dir():
+        raise InputError(f"--train_dir {train_dir} is a file; name a folder")
+    logger = train_dir / "logger"
+    if (train_dir / "arguments.json").exists() or (logger.exists() and any(logger.iterdir())):
+        raise InputError(
+            f"{train_dir} holds another run; go on with it by --resume, or name another --train_dir"
+        )
+
+
+def read_arguments(train_dir: Path) -> dict[str, Any]:
+    """The values that the run in `train_dir` was started with.
+
+    Raises:
+        InputError: if there is no run, or its record is broken.
+    """
+    path = train_dir / "arguments.json"
+    if not path.is_file():
+        raise InputError(f"{train_dir} holds no run to resume, no {path.name}; leave out --resume")
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise InputError(f"{path} is no valid JSON ({error}); restore it from a backup") from error
+
+
+def write_arguments(train_dir: Path, arguments: Mapping[str, Any]) -> None:
+    """Record every value of the run in <train_dir>/arguments.json."""
+    with atomic_path(train_dir / "arguments.json") as temporary:
+        temporary.write_text(json.dumps(arguments, indent=2) + "\n", encoding="utf-8")
+
+
+class StopRequest:
+    """Notes Ctrl-C and SIGTERM instead of dying of them, so that the loop can save and leave.
+
+    Inside the `with` block `received` is None or the number of the first such signal.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+
+    def __enter__(self) -> StopRequest:
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        self._before = {number: signal.signal(number, self._note) for number in numbers}
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: object) -> None:
+        if self.received is None:
+            self.received = number

@@ -1,0 +1,212 @@
+"""The values of a training run: flags, defaults, checks, and what a resumed run may change.
+
+A value comes from the command line, else from the run folder's record (on --resume), else from the
+defaults below.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from engine.run_state import check_new, read_arguments
+from models import CONFIGS, MattingConfig, MattingModel
+from models.losses import TERMS
+from utils.errors import InputError
+
+# What doesn't shape the result: a resumed run may be given other values of these.
+FREE = {
+    "gpus", "train_dir", "resume", "data_root", "portraits", "backgrounds", "num_workers",
+    "max_steps", "save_every", "keep_last", "keep_every", "val_every", "val_images", "log_every",
+    "panel_every", "precision", "compile", "accumulate",
+}  # fmt: skip
+UNSET: Any = object()
+
+
+class OneSentenceParser(argparse.ArgumentParser):
+    """Tells of a wrong value in one sentence, without the usage text before it."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see --help")
+
+
+def number(kind: type, minimum: float, *, excluded: bool = False) -> Callable[[str], Any]:
+    """A type for argparse: a finite int or float from `minimum` up (`excluded`: above it)."""
+
+    def convert(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and (value > minimum or (value == minimum and not excluded))):
+            noun = "a whole number" if kind is int else "a number"
+            bound = "above" if excluded else "from"
+            raise argparse.ArgumentTypeError(f"{text} is not {noun} {bound} {minimum:g} up")
+        return value
+
+    return convert
+
+
+def weight(text: str) -> list[Any]:
+    """NAME=VALUE, a loss term and its weight; a list, as JSON hands it back."""
+    name, _, value = text.partition("=")
+    if name not in TERMS:
+        raise argparse.ArgumentTypeError(f"{name} is no loss term; there are {', '.join(TERMS)}")
+    return [name, number(float, 0)(value)]
+
+
+def make_parser(description: str) -> argparse.ArgumentParser:
+    """Every flag of train.py with its default, the paper's where it has one."""
+    parser = OneSentenceParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    count, positive = number(int, 0), number(int, 1)
+    fraction = number(float, 0)
+
+    group = parser.add_argument_group("run")
+    add = group.add_argument
+    add("--train_dir", type=Path, required=True, help="folder of the run: checkpoints, TensorBoard")
+    add("--resume", action="store_true", help="go on with the run in --train_dir, exactly")
+    add("--gpus", type=int, nargs="*", help="GPUs, a process each; none named: the CPU (all GPUs)")
+    add("--max_steps", type=positive, default=400_000, help="where to end; shapes nothing else")
+    add("--seed", type=count, default=0, help="of weights, data order and augmentation")
+    add("--num_workers", type=count, default=8, help="data processes for each training process")
+
+    group = parser.add_argument_group("data")
+    add = group.add_argument
+    add("--data_root", type=Path, default=Path("Datasets"), help="folder that holds P3M-10K")
+    add("--portraits", type=Path, help="folder with image/ and alpha/, trained on as well")
+    add("--portrait_repeat", type=positive, default=1, help="times each counts in an epoch")
+    add("--no_p3m", action="store_true", help="train on --portraits alone")
+    add("--backgrounds", type=Path, help="folder of scenes (default: BG-20K/train, if it is there)")
+    add("--replace_share", type=fraction, default=0.5, help="share of samples given a new scene")
+    add("--augmentation", choices=("V1", "V2"), default="V2", help="after P3M, or BGMv2 as paper")
+    add("--crop_size", type=positive, default=896, help="side of a sample, a multiple of 128")
+    add("--batch_size", type=positive, default=8, help="samples a step, over all processes")
+    add("--accumulate", type=positive, default=1, help="parts a batch is run in, to save memory")
+
+    group = parser.add_argument_group("network")
+    add = group.add_argument
+    add("--model_version", choices=CONFIGS, default="model", help="the paper's network, or demo")
+    add("--backbone", help="another Swin transformer of timm's, as the paper's ablation")
+    add("--num_neighbours", type=positive, help="K of the cross region attention")
+    add("--no_attention", action="store_true", help="ablation: refine every region by itself")
+    add("--no_refinement", action="store_true", help="ablation: coarse network only")
+    start = group.add_mutually_exclusive_group()
+    add = start.add_argument
+    add("--pretrained", action="store_true", help="begin with ImageNet weights (default of model)")
+    add("--pretrained_file", type=Path, help="the same from a file")
+    add("--no_pretrained", action="store_true", help="begin with random weights (default of demo)")
+    add("--init", type=Path, help="fine-tune: begin with this checkpoint, ours or the authors'")
+    group.add_argument("--freeze_bn", action="store_true", help="keep the batch norms' statistics")
+
+    group = parser.add_argument_group("optimisation")
+    add = group.add_argument
+    positive_float = number(float, 0, excluded=True)
+    add("--lr", type=positive_float, default=1e-4, help="learning rate of Adam")
+    add("--schedule", choices=("steps", "cosine"), default="steps", help="how --lr falls")
+    add("--lr_steps", type=positive, nargs="*", default=[120_000, 240_000], help="where it drops")
+    add("--lr_drop", type=positive_float, default=0.1, help="factor of each drop")
+    add("--schedule_steps", type=positive, help="length of --schedule cosine, warm-up included")
+    add("--warmup_steps", type=count, default=0, help="steps over which the rate rises from 0")
+    add("--weight_decay", type=fraction, default=1e-6, help="L2 on weights, not on biases or norms")
+    add("--clip", type=fraction, default=0.0, help="largest gradient norm; 0: any")
+    add("--ema", type=fraction, default=0.0, help="decay of averaged weights, as 0.999; 0: none")
+    add("--loss_weights", type=weight, nargs="+", default=[], metavar="TERM=W", help="default 1")
+    add("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto", help="of autocast")
+    add("--compile", action="store_true", help="compile the network first")
+
+    group = parser.add_argument_group("watching")
+    add = group.add_argument
+    add("--save_every", type=positive, default=2000, help="steps between checkpoints")
+    add("--keep_last", type=positive, default=3, help="newest checkpoints kept")
+    add("--keep_every", type=positive, default=50_000, help="multiples of this are kept for good")
+    add("--val_every", type=count, default=2000, help="steps between validations; 0: none")
+    add("--val_images", type=positive, default=50, help="of P3M-500-P, evenly picked, measured")
+    add("--log_every", type=positive, default=50, help="steps between points in TensorBoard")
+    add("--panel_every", type=count, default=1000, help="steps between picture panels; 0: none")
+    return parser
+
+
+def parse_arguments(description: str, argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """All values of a run, checked as far as they can be without opening the data.
+
+    Raises:
+        InputError: for a value that can't work, a folder that holds another run, or a resumed run
+            whose result the command line would change.
+    """
+    parser = make_parser(description)
+    names = [action.dest for action in parser._actions if action.dest != "help"]
+    values = {name: parser.get_default(name) for name in names}
+    unset = argparse.Namespace(**dict.fromkeys(names, UNSET))
+    given = {k: v for k, v in vars(parser.parse_args(argv, unset)).items() if v is not UNSET}
+    train_dir = given["train_dir"]
+    if given.get("resume"):
+        record = from_plain(parser, read_arguments(train_dir))
+        for name in sorted(given.keys() - FREE):
+            if given[name] != record.get(name):
+                raise InputError(
+                    f"--{name} {given[name]} differs from {record.get(name)} in {train_dir}, whose"
+                    " run can't be changed; leave it out, or begin a new run with --init"
+                )
+        values |= record
+    else:
+        check_new(train_dir)
+    values |= given
+    if not any(values[name] for name in ("pretrained", "pretrained_file", "no_pretrained", "init")):
+        config = network_config(values)
+        values["pretrained"] = config.embed_dim is None and config.depths is None
+    check(values)
+    return values
+
+
+def check(values: Mapping[str, Any]) -> None:
+    """Raise InputError for values that don't fit together."""
+    stride = MattingModel.stride
+    if values["crop_size"] % stride:
+        raise InputError(f"--crop_size {values['crop_size']} is no multiple of {stride}")
+    if values["ema"] >= 1:
+        raise InputError(f"--ema {values['ema']} would never move; give a decay below 1, as 0.999")
+    if values["replace_share"] > 1:
+        raise InputError(f"--replace_share {values['replace_share']} is more than 1, which is all")
+    length, warmup = values["schedule_steps"], values["warmup_steps"]
+    if values["schedule"] == "cosine" and (length is None or length <= warmup):
+        raise InputError("--schedule cosine needs --schedule_steps, more than --warmup_steps")
+    if values["no_p3m"] and not values["portraits"]:
+        raise InputError("--no_p3m leaves nothing to train on; name a folder with --portraits")
+
+
+def network_config(values: Mapping[str, Any]) -> MattingConfig:
+    """The network that the options ask for."""
+    config = CONFIGS[values["model_version"]]
+    changes: dict[str, Any] = {}
+    if values["backbone"]:
+        changes["backbone"] = values["backbone"]
+    if values["num_neighbours"]:
+        changes["num_neighbours"] = values["num_neighbours"]
+    if values["no_attention"]:
+        changes["cross_region_attention"] = False
+    if values["no_refinement"]:
+        changes["refinement"] = False
+    return replace(config, **changes)
+
+
+def to_plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as JSON knows them: paths become text."""
+    return json.loads(json.dumps(dict(values), default=str))
+
+
+def from_plain(parser: argparse.ArgumentParser, plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Undo `to_plain`; what this version has no flag for is dropped."""
+    paths = {action.dest for action in parser._actions if action.type is Path}
+    known = {action.dest for action in parser._actions}
+    return {
+        name: Path(value) if name in paths and value is not None else value
+        for name, value in plain.items()
+        if name in known
+    }

@@ -1,0 +1,212 @@
+"""The training step, the loop around it, and the validation now and then."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from tqdm import tqdm
+
+from engine.batches import Batch, to_device
+from engine.distributed import Processes
+from engine.optimisation import Settings, learning_rate, set_training
+from engine.run_state import RunFolder, RunState, StopRequest, seed_step
+from engine.watch import Watch
+from models.inference import autocast, predict
+from models.losses import compute_losses
+from models.matting import MattingModel, MattingOutput
+from utils.errors import InputError
+from utils.folders import FolderDataset
+from utils.metrics import measure
+
+METRICS = ("SAD", "SAD_TRIMAP", "GRAD")  # the first decides which checkpoint is best
+
+
+@dataclass
+class Step:
+    """What one step did. The tensors stay on the device until somebody reads them.
+
+    Attributes:
+        losses: by term, and `total`; the mean over this process's samples.
+        gradient_norm: over all processes, before clipping.
+        rate: learning rate.
+        refined: share of the cells that were refined.
+        batch, output: the last part of the batch and what the network made of it.
+    """
+
+    losses: dict[str, Tensor]
+    gradient_norm: float
+    rate: float
+    refined: float
+    batch: dict[str, Any]
+    output: MattingOutput
+
+
+def train_step(
+    state: RunState,
+    network: nn.Module,
+    parts: Sequence[Batch],
+    settings: Settings,
+    processes: Processes,
+) -> Step:
+    """One step of the optimizer on this process's share of a batch, given in parts.
+
+    Raises:
+        InputError: if the loss or its gradient is not finite in some process; names the samples.
+    """
+    rate = learning_rate(state.step, settings)
+    for group in state.optimizer.param_groups:
+        group["lr"] = rate
+    seed_step(settings["seed"], state.step, processes.rank)
+    weights = dict(settings["loss_weights"])
+    losses: dict[str, Tensor] = {}
+    for number, part in enumerate(parts, start=1):
+        batch = to_device(part, processes.device)
+        if isinstance(network, DistributedDataParallel):
+            network.require_backward_grad_sync = number == len(parts)
+        with autocast(processes.device, settings["precision"]):
+            output = network(batch["image"], batch["noise"])
+            terms = compute_losses(output, batch)
+        terms["total"] = torch.stack(
+            [weights.get(name, 1.0) * x for name, x in terms.items()]
+        ).sum()
+        state.scaler.scale(terms["total"] / len(parts)).backward()
+        for name, term in terms.items():
+            losses[name] = losses.get(name, 0) + term.detach() / len(parts)
+
+    state.scaler.unscale_(state.optimizer)
+    gradients = [p.grad for p in state.model.parameters() if p.grad is not None]
+    norm = nn.utils.get_total_norm(gradients)
+    if settings["clip"]:
+        nn.utils.clip_grads_with_norm_(state.model.parameters(), settings["clip"], norm)
+    total, gradient_norm = torch.stack([losses["total"], norm]).tolist()
+    # With fp16 an overflow of the gradient is usual: the scaler skips that step.
+    finite = math.isfinite(total) and (state.scaler.is_enabled() or math.isfinite(gradient_norm))
+    if any(processes.any(not finite)):
+        _refuse_step(state.step, total, parts, processes)
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+    state.optimizer.zero_grad(set_to_none=True)
+    if state.averaged:
+        state.averaged.update_parameters(state.model)
+    state.step += 1
+    B, _, h, w = output.coarse.alpha_logits[-1].shape
+    refined = len(output.cells) / (B * h * w)
+    return Step(losses, gradient_norm, rate, refined, batch, output)
+
+
+def _refuse_step(step: int, total: float, parts: Sequence[Batch], processes: Processes) -> None:
+    names = [name for part in parts for name in part["name"]]
+    reports = processes.gather((total, names))
+    guilty = [r for r in reports if not math.isfinite(r[0])] or reports
+    raise InputError(
+        f"step {step}: the loss is {guilty[0][0]:g} and it or its gradient is not finite; the batch"
+        f" was {', '.join(name for report in guilty for name in report[1])}: look at these files,"
+        " or lower --lr, or set --clip"
+    )
+
+
+def train(
+    state: RunState,
+    network: nn.Module,
+    batches: Iterator[Batch],
+    settings: Settings,
+    *,
+    processes: Processes,
+    folder: RunFolder,
+    watch: Watch,
+    arguments: Mapping[str, Any],
+    validation: FolderDataset | None,
+) -> int:
+    """Train up to --max_steps, or until Ctrl-C or SIGTERM; saves at the end either way.
+
+    Args:
+        network: runs the forward pass of state.model.
+        batches: this process's parts of batches, --accumulate of them a step.
+        arguments: the settings as plain values, for checkpoints.
+        validation: what is measured each --val_every.
+
+    Returns:
+        0, or 128 + the signal's number.
+    """
+    bar = tqdm(
+        total=settings["max_steps"], initial=state.step, desc="train", disable=not processes.is_main
+    )
+    with StopRequest() as stop, bar:
+        set_training(state.model, settings["freeze_bn"])
+        while state.step < settings["max_steps"]:
+            begin = time.perf_counter()
+            parts = [next(batches) for _ in range(settings["accumulate"])]
+            waited = time.perf_counter() - begin
+            step = train_step(state, network, parts, settings, processes)
+            watch.add(step, waited, time.perf_counter() - begin)
+
+            stopping = processes.any(stop.received is not None)[0]
+            last = stopping or state.step == settings["max_steps"]
+            saving = last or _due(state.step, settings["save_every"])
+            if saving or _due(state.step, settings["log_every"]):
+                bar.set_postfix(watch.write(state.step, processes))
+            bar.update()
+            if processes.is_main and (_due(state.step, settings["panel_every"]) or state.step == 1):
+                watch.panel(state.step, step)
+            if validation and not stopping and (last or _due(state.step, settings["val_every"])):
+                metrics = validate(state.evaluated, validation, settings, processes, stop)
+                set_training(state.model, settings["freeze_bn"])
+                if metrics and processes.is_main:
+                    watch.scalars(state.step, {f"validation/{k}": v for k, v in metrics.items()})
+                if metrics and metrics[METRICS[0]] < state.best:
+                    state.best = metrics[METRICS[0]]
+                    if processes.is_main:
+                        folder.save_best(state, metrics)
+            if saving and processes.is_main:
+                path = folder.save(state, arguments)
+            if stopping:
+                break
+    if stop.received is None and not stopping:
+        return 0
+    number = stop.received or signal.SIGTERM
+    if processes.is_main:
+        print(
+            f"stopped by {signal.Signals(number).name}; {path} is saved, --resume goes on from it"
+        )
+    return 128 + number
+
+
+def _due(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0
+
+
+def validate(
+    model: MattingModel,
+    dataset: FolderDataset,
+    settings: Settings,
+    processes: Processes,
+    stop: StopRequest,
+) -> dict[str, float]:
+    """Mean metrics over the subset of --val_images, shared out among the processes.
+
+    Empty if a stop was requested meanwhile.
+    """
+    model.eval()
+    count = min(len(dataset), settings["val_images"])
+    chosen = [i * len(dataset) // count for i in range(count)]
+    rows = []
+    for index in processes.share(chosen):
+        if stop.received is not None:
+            break
+        sample = dataset[index]
+        assert sample.alpha is not None and sample.trimap is not None
+        alpha = predict(model, sample.image, fit="resize", precision=settings["precision"]).alpha
+        values = measure(alpha, sample.alpha, sample.trimap)
+        rows.append([values[name] for name in METRICS])
+    everything = torch.tensor([row for part in processes.gather(rows) for row in part])
+    if len(everything) < count:
+        return {}
+    return dict(zip(METRICS, everything.mean(0).tolist(), strict=True))

@@ -1,0 +1,150 @@
+"""TensorBoard: losses, speed and memory as curves, and panels of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from engine.distributed import Processes
+
+if TYPE_CHECKING:
+    from engine.training import Step
+
+SHOWN = 4  # samples in a panel
+SIDE = 256  # pixels, of one picture in it
+GREEN = (0.0, 0.6, 0.2)
+
+
+class Watch:
+    """Gathers what steps report and writes it; only the main process has files.
+
+    Args:
+        logger: folder of the event files; None in other processes.
+        step: where the run goes on; later points of a run that was cut off are hidden.
+        batch_size: samples a step, over all processes.
+        arguments: written as text.
+    """
+
+    def __init__(
+        self, logger: Path | None, step: int, batch_size: int, arguments: Mapping[str, Any]
+    ) -> None:
+        self.writer = SummaryWriter(str(logger), purge_step=step + 1) if logger else None
+        self.batch_size = batch_size
+        self.clear()
+        if self.writer:
+            rows = "".join(f"| {name} | {value} |\n" for name, value in arguments.items())
+            self.writer.add_text("arguments", f"| name | value |\n|---|---|\n{rows}", step)
+
+    def clear(self) -> None:
+        """Begin a new interval."""
+        self.steps = 0
+        self.waited = 0.0  # seconds
+        self.elapsed = 0.0  # seconds, the waiting included
+        self.sums: dict[str, Tensor] = {}
+        self.values: dict[str, float] = {}
+
+    def add(self, step: Step, waited: float, elapsed: float) -> None:
+        """Note a step, which took `elapsed` seconds, `waited` of them for its data."""
+        self.steps += 1
+        self.waited += waited
+        self.elapsed += elapsed
+        for name, loss in step.losses.items():
+            self.sums[name] = self.sums[name] + loss if name in self.sums else loss
+        self.values = {
+            "learning_rate": step.rate,
+            "gradient_norm": step.gradient_norm,
+            "refined_cells": step.refined,
+        }
+
+    def write(self, step: int, processes: Processes) -> dict[str, str]:
+        """End the interval: write its means over steps and processes, return what the bar shows.
+
+        All processes have to call this together.
+        """
+        names = list(self.sums)
+        own = (torch.stack([self.sums[name] for name in names]) / self.steps).tolist()
+        reports = processes.gather((own, self.waited, self.elapsed, self.values["refined_cells"]))
+        losses = [
+            sum(column) / len(reports) for column in zip(*(r[0] for r in reports), strict=True)
+        ]
+        waited, elapsed = max(r[1] for r in reports), max(r[2] for r in reports)
+        speed = self.batch_size * self.steps / elapsed
+        scalars = {f"loss/{name}": loss for name, loss in zip(names, losses, strict=True)}
+        scalars |= {f"train/{name}": value for name, value in self.values.items()}
+        scalars |= {
+            "train/refined_cells": sum(r[3] for r in reports) / len(reports),
+            "speed/samples_per_second": speed,
+            "speed/step_seconds": elapsed / self.steps,
+            "speed/data_wait_share": waited / elapsed,
+        }
+        if processes.device.type == "cuda":
+            peak = torch.cuda.max_memory_allocated(processes.device)
+            scalars["speed/gpu_memory_gb"] = peak / 1e9
+        self.scalars(step, scalars)
+        self.clear()
+        total = scalars["loss/total"]
+        return {"loss": f"{total:.4f}", "wait": f"{waited / elapsed:.0%}", "img/s": f"{speed:.1f}"}
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Write one point of each curve."""
+        if self.writer:
+            for name, value in values.items():
+                self.writer.add_scalar(name, value, step)
+            self.writer.flush()
+
+    def panel(self, step: int, done: Step) -> None:
+        """Write a picture of the step's last batch."""
+        if self.writer:
+            self.writer.add_image("panel", draw_panel(done), step)
+            self.writer.flush()
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.writer:
+            self.writer.close()
+
+
+@torch.no_grad()
+def draw_panel(step: Step) -> Tensor:
+    """One row a sample: photo, truth, coarse alpha, coarse trimap, cells, refined alpha, error,
+    composite over green.
+
+    Returns:
+        (3, rows * side, 8 * side) in [0, 1].
+    """
+    batch, output = step.batch, step.output
+    alpha = output.alpha.float()
+    B, _, h, w = output.coarse.alpha_logits[-1].shape
+    cells = torch.zeros(B, 1, h, w, device=alpha.device)
+    cells[output.cells[:, 0], 0, output.cells[:, 1], output.cells[:, 2]] = 1
+    classes = output.coarse.trimap_logits[-1].argmax(1, keepdim=True)  # (B, 1, h, w)
+    green = torch.tensor(GREEN, device=alpha.device).view(1, 3, 1, 1)
+    columns = [
+        batch["image"],
+        batch["alpha"],
+        output.coarse.alpha_logits[-1].float().sigmoid(),
+        classes.float() / 2,
+        cells,
+        alpha,
+        (alpha - batch["alpha"]).abs(),
+        torch.lerp(green.expand_as(batch["image"]), batch["foreground"], alpha),
+    ]
+    H, W = batch["image"].shape[-2:]
+    size = (min(SIDE, H), min(SIDE, H) * W // H)
+    shown = [_shrink(x[:SHOWN], size).expand(-1, 3, -1, -1) for x in columns]
+    rows = torch.cat(shown, dim=3)  # (rows, 3, side, 8 * side)
+    return torch.cat(list(rows), dim=1).clamp(0, 1).cpu()
+
+
+def _shrink(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, C, H, W) -> (B, C, *size): averaged where it shrinks, repeated where it grows."""
+    mode = "area" if x.shape[-1] >= size[1] else "nearest"
+    return F.interpolate(x, size=size, mode=mode)
