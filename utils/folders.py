@@ -8,11 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from utils.errors import InputError
-from utils.images import pair_by_stem, read_alpha, read_photo
+from utils.images import pair_by_stem, read_alpha, read_photo, read_rgba
 from utils.sample import Sample
 from utils.trimap import Trimap
 
-PHOTOS = ("image", "foreground", "background")
+READERS = {
+    "image": read_photo,
+    "alpha": read_alpha,
+    "trimap": read_alpha,
+    "foreground": read_photo,
+    "background": read_photo,
+    "cutout": read_rgba,
+}
 
 
 class FolderDataset:
@@ -43,26 +50,34 @@ class FolderDataset:
             InputError: if a file is broken, or its size or values don't fit (named).
         """
         name = self.names[index]
-        return read_sample(name, self.paths[name])
+        return Sample(name, **read_layers(self.paths[name]))
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
 
 
-def read_sample(name: str, paths: Mapping[str, Path]) -> Sample:
-    """Read the layers {layer: path} of one sample; all must have the first one's size."""
-    layers = {
-        layer: read_photo(path) if layer in PHOTOS else read_alpha(path)
-        for layer, path in paths.items()
-    }
-    (first, reference), *others = layers.items()
-    for layer, array in others:
-        if array.shape[:2] != reference.shape[:2]:
-            found, expected = (f"{a.shape[0]}x{a.shape[1]}" for a in (array, reference))
-            raise InputError(f"{paths[layer]} is {found}, but {paths[first]} is {expected}")
+def read_layers(paths: Mapping[str, Path]) -> dict[str, np.ndarray]:
+    """Read the layers {layer: path} of one sample.
+
+    Raises:
+        InputError: if a file is broken, differs from the first in size, or is a wrong trimap.
+    """
+    layers = {layer: READERS[layer](path) for layer, path in paths.items()}
+    check_sizes({layer: array.shape[:2] for layer, array in layers.items()}, paths)
     if "trimap" in layers:
         check_trimap(layers["trimap"], paths["trimap"])
-    return Sample(name, **layers)
+    return layers
+
+
+def check_sizes(sizes: Mapping[str, tuple[int, ...]], paths: Mapping[str, Path]) -> None:
+    """Raise InputError if a layer's size (H, W) is not that of the first."""
+    (first, expected), *others = sizes.items()
+    for layer, found in others:
+        if found != expected:
+            raise InputError(
+                f"{paths[layer]} is {found[0]}x{found[1]}, "
+                f"but {paths[first]} is {expected[0]}x{expected[1]}"
+            )
 
 
 def check_trimap(trimap: np.ndarray, path: Path) -> None:

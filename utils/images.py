@@ -92,7 +92,9 @@ def read_size(path: Path) -> tuple[int, int]:
     """
     with _guard(path), _header(path, MAX_PIXELS) as picture:
         width, height = picture.size
-        turned = picture.getexif().get(0x0112, 1) >= 5
+        # Asked of every PNG, getexif would decode the whole picture.
+        tagged = "exif" in picture.info or "xmp" in picture.info
+        turned = tagged and picture.getexif().get(0x0112, 1) >= 5
     return (width, height) if turned else (height, width)
 
 
@@ -115,30 +117,35 @@ def write_image(
         temporary.write_bytes(encoded)
 
 
-def list_images(folder: Path, endings: Sequence[str] = tuple(KINDS)) -> dict[str, Path]:
+def list_images(
+    folder: Path, endings: Sequence[str] = tuple(KINDS), *, empty: bool = False
+) -> dict[str, Path]:
     """Map stem to path for the files of a folder that have one of `endings`, sorted by stem.
 
     Files whose names begin with a dot (unfinished writes, finder droppings) don't count.
+
+    Args:
+        empty: whether the folder may be missing or hold no image.
 
     Raises:
         MissingError: if there is no such folder.
         InputError: if it is a file, holds no image, or two images share a stem.
     """
+    if empty and not folder.exists():
+        return {}
     if not folder.exists():
         raise MissingError(f"no folder {folder}")
     if not folder.is_dir():
         raise InputError(f"{folder} is a file; expected a folder of images")
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in endings or path.name.startswith("."):
-            continue
-        if path.stem in found:
-            raise InputError(
-                f"{folder} has both {found[path.stem].name} and {path.name}; remove one"
-            )
-        found[path.stem] = path
-    if not found:
+    paths = sorted(folder.iterdir())
+    paths = [p for p in paths if p.suffix.lower() in endings and not p.name.startswith(".")]
+    found = {path.stem: path for path in paths}
+    if not found and not empty:
         raise InputError(f"{folder} holds no {', '.join(endings[:-1])} or {endings[-1]} file")
+    if twins := [
+        f"{path.name} and {found[path.stem].name}" for path in paths if path != found[path.stem]
+    ]:
+        raise InputError(f"{folder} has two images of one stem: {_listing(twins)}; remove one")
     return dict(sorted(found.items()))
 
 
@@ -148,24 +155,27 @@ def pair_by_stem(folders: Mapping[str, Path]) -> dict[str, dict[str, Path]]:
     Raises:
         MissingError, InputError: as `list_images`; and if any file lacks a partner (named).
     """
-    pairs, faults = match_stems(folders)
+    pairs, faults = match_stems({layer: list_images(folder) for layer, folder in folders.items()})
     if faults:
-        more = f" (and {len(faults) - SHOWN_FAULTS} more)" if len(faults) > SHOWN_FAULTS else ""
-        raise InputError("; ".join(faults[:SHOWN_FAULTS]) + more)
+        raise InputError(_listing(faults))
     return pairs
 
 
-def match_stems(folders: Mapping[str, Path]) -> tuple[dict[str, dict[str, Path]], list[str]]:
-    """As `pair_by_stem`, but hand out the complete pairs and one sentence a missing partner."""
-    layers = {layer: list_images(folder) for layer, folder in folders.items()}
+def match_stems(
+    layers: Mapping[str, Mapping[str, Path]],
+) -> tuple[dict[str, dict[str, Path]], list[str]]:
+    """From {layer: {stem: path}}: the complete {stem: {layer: path}}, a sentence for each other."""
     pairs, faults = {}, []
     for stem in sorted(set().union(*layers.values())):
         paths = {layer: files[stem] for layer, files in layers.items() if stem in files}
         if len(paths) == len(layers):
             pairs[stem] = paths
             continue
-        lacking = ", ".join(str(folders[layer]) for layer in layers if layer not in paths)
-        faults.append(f"{next(iter(paths.values()))} has no partner of that stem in {lacking}")
+        lacking = (
+            next(iter(files.values())).parent for files in layers.values() if stem not in files
+        )
+        names = ", ".join(map(str, lacking))
+        faults.append(f"{next(iter(paths.values()))} has no partner of that stem in {names}")
     return pairs, faults
 
 
@@ -192,6 +202,11 @@ def resize_antialiased(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     for axis, new in enumerate(size):
         image = _interpolate(image, new, axis)
     return image
+
+
+def _listing(sentences: list[str]) -> str:
+    more = len(sentences) - SHOWN_FAULTS
+    return "; ".join(sentences[:SHOWN_FAULTS]) + (f" (and {more} more)" if more > 0 else "")
 
 
 def _gaussian(sigma: float) -> np.ndarray:

@@ -76,7 +76,7 @@ def write_trimaps(
         InputError: if an alpha can't be read or a trimap that is there has another size (named).
         OSError: if the folder can't be written or the disk is full.
     """
-    present = list_images(folder) if folder.is_dir() and any(folder.iterdir()) else {}
+    present = list_images(folder, empty=True)
     for stem, path in present.items():
         if stem in alphas and (old := read_size(path)) != (new := read_size(alphas[stem])):
             raise InputError(

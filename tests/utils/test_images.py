@@ -189,7 +189,7 @@ def test_folders_are_listed_by_stem(tmp_path):
         "c": "c.jpeg",
     }
     (tmp_path / "b.png").touch()
-    with pytest.raises(InputError, match=r"both b\.JPG and b\.png"):
+    with pytest.raises(InputError, match=r"one stem: b\.JPG and b\.png"):
         list_images(tmp_path)
 
 

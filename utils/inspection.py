@@ -1,0 +1,147 @@
+"""What is wrong with a data set's folders, said all at once: the loaders' --check."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from utils.errors import InputError
+from utils.folders import READERS, check_sizes, check_trimap
+from utils.images import list_images, match_stems, read_size
+from utils.parallel import map_files
+
+
+class Finding(NamedTuple):
+    """What one sample's files are like: size (H, W) of the first, soft share, sentences."""
+
+    size: tuple[int, ...] | None
+    soft: float | None
+    faults: list[str]
+
+
+def inspect_folders(
+    title: str, folders: Mapping[str, Path], *, fast: bool = False, num_workers: int | None = None
+) -> list[str]:
+    """Print counts, pairs, sizes and the soft share of the alphas; return one sentence a fault.
+
+    Faults are missing or empty folders, missing partners, unreadable files, sizes that differ,
+    alphas without a soft pixel and trimaps with other values than 0, 128 and 255.
+
+    Args:
+        title: the data set's name.
+        folders: layer (a key of READERS) -> folder.
+        fast: read only the files' headers: all but broken pixels, soft shares and trimap values.
+        num_workers: processes that read; None for one a core.
+    """
+    faults, layers = [], {}
+    for layer, folder in folders.items():
+        try:
+            layers[layer] = list_images(folder)
+        except InputError as error:
+            faults.append(str(error))
+    pairs, missing = match_stems(layers) if layers else ({}, [])
+    counts = ", ".join(f"{len(files)} {layer}" for layer, files in layers.items())
+    title = f"{title}: {counts or 'nothing'}"
+    return faults + missing + inspect_samples(title, pairs, fast=fast, num_workers=num_workers)
+
+
+def inspect_samples(
+    title: str,
+    pairs: Mapping[str, Mapping[str, Path]],
+    *,
+    fast: bool = False,
+    num_workers: int | None = None,
+) -> list[str]:
+    """As `inspect_folders`, for samples {stem: {layer: path}} that are paired already."""
+    if fast:
+        findings = [_inspect_headers(paths) for paths in pairs.values()]
+    else:
+        jobs = list(pairs.values())
+        findings = list(map_files(_inspect_pixels, jobs, num_workers=num_workers, title="reading"))
+    print(f"{title}; {_summary(findings)}")
+    return sorted(fault for finding in findings for fault in finding.faults)
+
+
+def loader_parser(description: str | None) -> argparse.ArgumentParser:
+    """The flags that all the data loaders' commands share."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data_root", type=Path, default=Path("Datasets"), help="holds the data")
+    parser.add_argument("--check", action="store_true", help="name every fault; exit 1 if any")
+    parser.add_argument("--fast", action="store_true", help="with --check: read headers only")
+    parser.add_argument("--num_workers", type=int, help="processes (default: one a core)")
+    return parser
+
+
+def report(faults: Iterable[str]) -> int:
+    """Print the faults and a last line; return the exit status, 1 if there are any."""
+    faults = list(faults)
+    for fault in faults:
+        print(f"  fault: {fault}")
+    print(f"{len(faults)} fault{'s' * (len(faults) != 1)} found" if faults else "no fault found")
+    return 1 if faults else 0
+
+
+def _inspect_headers(paths: Mapping[str, Path]) -> Finding:
+    sizes, faults = {}, []
+    for layer, path in paths.items():
+        try:
+            sizes[layer] = read_size(path)
+        except InputError as error:
+            faults.append(str(error))
+    return _finding(sizes, None, faults, paths)
+
+
+def _inspect_pixels(paths: Mapping[str, Path]) -> Finding:
+    sizes, soft, faults = {}, None, []
+    for layer, path in paths.items():
+        try:
+            array = READERS[layer](path)
+            sizes[layer] = array.shape[:2]
+            if layer == "trimap":
+                check_trimap(array, path)
+            if layer in ("alpha", "cutout"):
+                soft = _soft_share(array if layer == "alpha" else array[..., 3], path)
+        except InputError as error:
+            faults.append(str(error))
+    return _finding(sizes, soft, faults, paths)
+
+
+def _soft_share(alpha: np.ndarray, path: Path) -> float:
+    soft = float(((alpha > 0) & (alpha < 255)).mean())
+    if not soft:
+        raise InputError(f"{path}: the alpha is not soft, every pixel is 0 or 255")
+    return soft
+
+
+def _finding(
+    sizes: Mapping[str, tuple[int, ...]],
+    soft: float | None,
+    faults: list[str],
+    paths: Mapping[str, Path],
+) -> Finding:
+    try:
+        if sizes:
+            check_sizes(sizes, paths)
+    except InputError as error:
+        faults.append(str(error))
+    return Finding(next(iter(sizes.values()), None), soft, faults)
+
+
+def _summary(findings: list[Finding]) -> str:
+    parts = [f"{len(findings)} complete"]
+    sizes = sorted((f.size for f in findings if f.size), key=lambda size: size[0] * size[1])
+    if sizes:
+        few, half, many = (f"{h}x{w}" for h, w in (sizes[0], sizes[len(sizes) // 2], sizes[-1]))
+        parts.append(f"height x width {few} to {many}, median {half}")
+    soft = [100 * finding.soft for finding in findings if finding.soft is not None]
+    if soft:
+        mean = sum(soft) / len(soft)
+        spread = f"{min(soft):.2g} to {max(soft):.2g} %, mean {mean:.2g} %"
+        parts.append(f"soft share of the alphas {spread}")
+    return "; ".join(parts)
