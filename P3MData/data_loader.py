@@ -1,10 +1,11 @@
 """P3M-10K: 9,421 face-blurred portraits for training, 500 blurred and 500 plain ones for testing.
 
-    python -m P3MData.data_loader --check
+    python -m P3MData.data_loader --check [--fast]
 
 <data_root>/P3M-10K/train/{blurred_image,mask,fg,bg}: fg and bg come from P3MData.solve_fg_bg;
 <data_root>/P3M-10K/validation/P3M-500-P/{blurred_image,mask,trimap};
-<data_root>/P3M-10K/validation/P3M-500-NP/{original_image,mask,trimap}.
+<data_root>/P3M-10K/validation/P3M-500-NP/{original_image,mask,trimap};
+<data_root>/BG-20K/{train,testval}: scenes without people, optional.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from P3MData.training_set import TrainingSet, positions
-from utils.errors import InputError, MissingError
+from utils.errors import InputError, MissingError, run_script
 from utils.folders import FolderDataset
+from utils.inspection import inspect_folders, loader_parser, report
 
 __all__ = ["P3MDataset", "TrainingSet", "folders", "positions"]
 
@@ -56,3 +58,24 @@ class P3MDataset(FolderDataset):
                     f"python -m P3MData.solve_fg_bg --data_root {root}"
                 )
         super().__init__(layers)
+
+
+def main() -> int:
+    parser = loader_parser(__doc__)
+    args = parser.parse_args()
+    if not args.check:
+        parser.error("nothing to do: give --check")
+    sets = {f"P3M-10K {split}": folders(args.data_root, split) for split in SPLITS}
+    scenes = args.data_root / "BG-20K"
+    if scenes.exists():
+        sets |= {f"BG-20K {part}": {"background": scenes / part} for part in ("train", "testval")}
+    options = {"fast": args.fast, "num_workers": args.num_workers}
+    return report(
+        fault
+        for title, layers in sets.items()
+        for fault in inspect_folders(title, layers, **options)
+    )
+
+
+if __name__ == "__main__":
+    run_script(main)

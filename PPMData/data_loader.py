@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from utils.errors import MissingError
+from utils.errors import MissingError, run_script
 from utils.folders import FolderDataset
 from utils.images import list_images
+from utils.inspection import inspect_folders, loader_parser, report
 from utils.trimap import write_trimaps
 
 
@@ -46,3 +47,22 @@ def gen_dataset_trimaps(root: Path, num_workers: int | None = None) -> int:
     """Write the trimaps that are missing (30-pixel ellipse); see `utils.trimap.write_trimaps`."""
     layers = folders(root)
     return write_trimaps(list_images(layers["alpha"]), layers["trimap"], num_workers=num_workers)
+
+
+def main() -> int:
+    parser = loader_parser(__doc__)
+    parser.add_argument("--gen_trimaps", action="store_true", help="write the missing trimaps")
+    args = parser.parse_args()
+    if not (args.gen_trimaps or args.check):
+        parser.error("nothing to do: give --gen_trimaps or --check")
+    layers = folders(args.data_root)
+    if args.gen_trimaps:
+        written = gen_dataset_trimaps(args.data_root, args.num_workers)
+        print(f"wrote {written} trimaps to {layers['trimap']}")
+    if not args.check:
+        return 0
+    return report(inspect_folders("PPM-100", layers, fast=args.fast, num_workers=args.num_workers))
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,6 +1,6 @@
 """PhotoMatte85: 85 cut-outs with fine alphas, set before backgrounds, for testing.
 
-    python -m PhotoMatteData.data_loader --pair --backgrounds FOLDER
+    python -m PhotoMatteData.data_loader --pair [--backgrounds FOLDER] [--seed N]
     python -m PhotoMatteData.data_loader --gen_trimaps
     python -m PhotoMatteData.data_loader --check
 
@@ -14,11 +14,18 @@ from pathlib import Path
 
 import numpy as np
 
-from PhotoMatteData.pairing import read_pairs
+from PhotoMatteData.pairing import (
+    NAME,
+    pair_backgrounds,
+    read_or_store_pairs,
+    read_pairs,
+    store_pairs,
+)
 from utils.composition import composite, fit_background
-from utils.errors import InputError, MissingError
-from utils.folders import FolderDataset, check_trimap
-from utils.images import list_images, read_alpha, read_photo, read_rgba
+from utils.errors import InputError, MissingError, run_script
+from utils.folders import FolderDataset, read_layers
+from utils.images import list_images, read_photo, read_rgba
+from utils.inspection import inspect_folders, inspect_samples, loader_parser, report
 from utils.sample import Sample
 from utils.trimap import write_trimaps
 
@@ -46,7 +53,7 @@ class PhotoMatteDataset(FolderDataset):
                 f"python -m PhotoMatteData.data_loader --gen_trimaps --data_root {root}"
             )
         super().__init__({"cutout": base / "rgba_image", "trimap": base / "trimap"})
-        self.backgrounds = read_pairs(base)
+        self.backgrounds = read_or_store_pairs(base)
 
     def __getitem__(self, index: int) -> Sample:
         """Read and compose one sample.
@@ -55,13 +62,8 @@ class PhotoMatteDataset(FolderDataset):
             InputError: if a file is broken, has no alpha, or sizes or values don't fit (named).
         """
         name = self.names[index]
-        paths = self.paths[name]
-        cutout = read_rgba(paths["cutout"])
-        trimap = read_alpha(paths["trimap"])
-        check_trimap(trimap, paths["trimap"])
-        if trimap.shape != cutout.shape[:2]:
-            found, expected = (f"{a.shape[0]}x{a.shape[1]}" for a in (trimap, cutout))
-            raise InputError(f"{paths['trimap']} is {found}, but {paths['cutout']} is {expected}")
+        layers = read_layers(self.paths[name])
+        cutout, trimap = layers["cutout"], layers["trimap"]
         alpha = np.ascontiguousarray(cutout[..., 3])
         foreground = np.ascontiguousarray(cutout[..., :3])
         background = fit_background(read_photo(self.backgrounds[name]), alpha.shape)
@@ -79,3 +81,41 @@ def gen_dataset_trimaps(root: Path, num_workers: int | None = None) -> int:
 def read_cutout_alpha(path: Path) -> np.ndarray:
     """(H, W) uint8 alpha of an RGBA cut-out."""
     return np.ascontiguousarray(read_rgba(path)[..., 3])
+
+
+def check(root: Path, fast: bool = False, num_workers: int | None = None) -> int:
+    """Print what the folders hold and every fault; 1 if there are any, else 0."""
+    base = folder(root)
+    layers = {"cutout": base / "rgba_image", "trimap": base / "trimap"}
+    faults = inspect_folders("PhotoMatte85", layers, fast=fast, num_workers=num_workers)
+    try:
+        pairs = read_pairs(base) if (base / NAME).exists() else pair_backgrounds(base)
+        used = {str(path): {"background": path} for path in sorted(set(pairs.values()))}
+        faults += inspect_samples("backgrounds", used, fast=fast, num_workers=num_workers)
+    except InputError as error:
+        faults.append(str(error))
+    return report(faults)
+
+
+def main() -> int:
+    parser = loader_parser(__doc__)
+    parser.add_argument("--gen_trimaps", action="store_true", help="write the missing trimaps")
+    parser.add_argument("--pair", action="store_true", help=f"store the pairing in {NAME}")
+    parser.add_argument("--backgrounds", type=Path, help="photos for --pair (default: background/)")
+    parser.add_argument("--seed", type=int, default=0, help="of --pair; 0 keeps the order of names")
+    args = parser.parse_args()
+    if not (args.pair or args.gen_trimaps or args.check):
+        parser.error("nothing to do: give --pair, --gen_trimaps or --check")
+    if (args.backgrounds or args.seed) and not args.pair:
+        parser.error("--backgrounds and --seed belong to --pair")
+    base = folder(args.data_root)
+    if args.pair:
+        print(f"wrote {store_pairs(base, pair_backgrounds(base, args.backgrounds, args.seed))}")
+    if args.gen_trimaps:
+        written = gen_dataset_trimaps(args.data_root, args.num_workers)
+        print(f"wrote {written} trimaps to {base / 'trimap'}")
+    return check(args.data_root, args.fast, args.num_workers) if args.check else 0
+
+
+if __name__ == "__main__":
+    run_script(main)

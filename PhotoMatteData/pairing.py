@@ -11,6 +11,8 @@ a picture added to a folder later changes no pair. Sizes are made to meet by
 from __future__ import annotations
 
 import csv
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,44 +21,52 @@ from utils.errors import InputError, MissingError
 from utils.files import atomic_path
 from utils.images import list_images
 
+NAME = "pairs.csv"
 COLUMNS = ["rgba_image", "background"]
 
 
-def pair_backgrounds(base: Path, backgrounds: Path | None = None, seed: int = 0) -> Path:
-    """Store the pairing in base/pairs.csv and return that path.
+def pair_backgrounds(base: Path, backgrounds: Path | None = None, seed: int = 0) -> dict[str, Path]:
+    """Apply the rule: stem of a cut-out -> background.
 
     Args:
         base: the folder PhotoMatte85.
         backgrounds: folder of photos without people; default base/background.
 
     Raises:
-        MissingError, InputError: if a folder is missing or empty, or the CSV is there already.
+        MissingError, InputError: if a folder is missing or empty.
     """
-    target = base / "pairs.csv"
-    if target.exists():
-        raise InputError(f"{target} is there already; remove it to pair anew")
-    backgrounds = backgrounds or base / "background"
-    files = list(list_images(backgrounds).values())
+    files = list(list_images(backgrounds or base / "background").values())
     if seed:
         files = [files[i] for i in np.random.default_rng(seed).permutation(len(files))]
-    cutouts = list_images(base / "rgba_image").values()
+    cutouts = list_images(base / "rgba_image")
+    return {stem: files[i % len(files)] for i, stem in enumerate(cutouts)}
+
+
+def store_pairs(base: Path, pairs: Mapping[str, Path]) -> Path:
+    """Write base/pairs.csv and return its path.
+
+    Raises:
+        InputError: if it is there already.
+        OSError: if it can't be written.
+    """
+    target = base / NAME
+    if target.exists():
+        raise InputError(f"{target} is there already; remove it to pair anew")
+    cutouts = list_images(base / "rgba_image")
     with atomic_path(target) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        for i, cutout in enumerate(cutouts):
-            writer.writerow([cutout.name, _shorten(files[i % len(files)], base)])
+        writer.writerows([cutouts[stem].name, _shorten(pairs[stem], base)] for stem in cutouts)
     return target
 
 
 def read_pairs(base: Path) -> dict[str, Path]:
-    """Map the stem of each cut-out to its background; store the pairing first if it is not.
+    """Stem of a cut-out -> background, from base/pairs.csv.
 
     Raises:
         MissingError, InputError: if the CSV or a folder is wrong or incomplete (named).
     """
-    target = base / "pairs.csv"
-    if not target.exists():
-        pair_backgrounds(base)
+    target = base / NAME
     with target.open(newline="") as file:
         reader = csv.DictReader(file)
         if reader.fieldnames != COLUMNS:
@@ -67,6 +77,18 @@ def read_pairs(base: Path) -> dict[str, Path]:
             raise InputError(f"{target} names no background for {cutout.name}; remove it")
         if not pairs[stem].is_file():
             raise MissingError(f"{target} names {pairs[stem]}, which is no file")
+    return pairs
+
+
+def read_or_store_pairs(base: Path) -> dict[str, Path]:
+    """The stored pairing; where none is, the rule's with seed 0, which is then stored."""
+    if (base / NAME).exists():
+        return read_pairs(base)
+    pairs = pair_backgrounds(base)
+    try:
+        store_pairs(base, pairs)
+    except OSError as error:  # data may lie where nobody writes; the rule gives the same again
+        print(f"the pairing of backgrounds could not be stored: {error}", file=sys.stderr)
     return pairs
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from P3MData.data_loader import P3MDataset
+from P3MData.data_loader import P3MDataset, main
 from utils.errors import InputError, MissingError
 from utils.images import write_image
 
@@ -19,7 +19,7 @@ def root(tmp_path):
             shape = (6, 8) if layer in ("mask", "trimap") else (6, 8, 3)
             kind = ".jpg" if layer.endswith("image") else ".png"
             write_image(
-                tmp_path / "P3M-10K" / split / layer / f"a{kind}", np.zeros(shape, np.uint8)
+                tmp_path / "P3M-10K" / split / layer / f"a{kind}", np.full(shape, 128, np.uint8)
             )
     return tmp_path
 
@@ -48,3 +48,28 @@ def test_what_is_not_there_is_named(root):
         P3MDataset(root, "test")
     with pytest.raises(MissingError, match=r"no folder .*nowhere/P3M-10K"):
         P3MDataset(root / "nowhere", "train")
+
+
+def check(root, monkeypatch, *flags):
+    argv = ["data_loader", "--check", "--num_workers", "1", "--data_root", str(root), *flags]
+    monkeypatch.setattr("sys.argv", argv)
+    return main()
+
+
+@pytest.mark.parametrize("flags", [[], ["--fast"]])
+def test_check_covers_all_three_splits_and_the_scenes(root, monkeypatch, capsys, flags):
+    for part in ("train", "testval"):
+        write_image(root / "BG-20K" / part / "x.jpg", np.zeros((5, 5, 3), np.uint8))
+    assert check(root, monkeypatch, *flags) == 0
+    said = capsys.readouterr().out
+    for title in ("train", "P3M-500-P", "P3M-500-NP"):
+        assert f"P3M-10K {title}: 1 image, 1 alpha" in said
+    assert "BG-20K testval: 1 background; 1 complete" in said
+    assert ("soft share of the alphas" in said) == (not flags)
+    (root / "P3M-10K/train/bg/a.png").rename(root / "P3M-10K/train/bg/b.png")
+    (root / "BG-20K/train/x.jpg").unlink()
+    assert check(root, monkeypatch, *flags) == 1
+    said = capsys.readouterr().out
+    assert "blurred_image/a.jpg has no partner of that stem in" in said
+    assert "bg/b.png has no partner" in said
+    assert "BG-20K/train holds no" in said

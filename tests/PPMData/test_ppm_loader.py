@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from PPMData.data_loader import PPMDataset, gen_dataset_trimaps
+from PPMData.data_loader import PPMDataset, gen_dataset_trimaps, main
 from utils.errors import MissingError
 from utils.images import write_image
 from utils.trimap import trimap_from_alpha
@@ -26,3 +26,12 @@ def test_missing_trimaps_name_the_command_that_makes_them(root):
     assert dataset.names == ["a", "b"]
     sample = dataset[1]
     assert np.array_equal(sample.trimap, trimap_from_alpha(sample.alpha, 30))
+
+
+def test_the_command_makes_trimaps_and_checks(root, monkeypatch, capsys):
+    argv = ["data_loader", "--gen_trimaps", "--check", "--num_workers", "1"]
+    monkeypatch.setattr("sys.argv", [*argv, "--data_root", str(root)])
+    assert main() == 0
+    said = capsys.readouterr().out
+    assert "wrote 2 trimaps" in said
+    assert "PPM-100: 2 image, 2 alpha, 2 trimap; 2 complete" in said

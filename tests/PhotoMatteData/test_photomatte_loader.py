@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from PhotoMatteData.data_loader import PhotoMatteDataset, gen_dataset_trimaps
-from PhotoMatteData.pairing import pair_backgrounds
+from PhotoMatteData.data_loader import PhotoMatteDataset, gen_dataset_trimaps, main
+from PhotoMatteData.pairing import pair_backgrounds, store_pairs
 from utils.errors import InputError, MissingError
 from utils.images import write_image
 from utils.trimap import trimap_from_alpha
@@ -42,15 +42,15 @@ def test_samples_are_composed_with_their_backgrounds(root):
 
 def test_seed_0_is_the_papers_pairing_and_others_shuffle(root):
     base = root / "PhotoMatte85"
-    pair_backgrounds(base)
+    store_pairs(base, pair_backgrounds(base))
     assert pairs(root) == {f"c{i}.png": f"background/s{i}.png" for i in range(4)}
     (base / "pairs.csv").unlink()
-    pair_backgrounds(base, seed=3)
+    store_pairs(base, pair_backgrounds(base, seed=3))
     shuffled = pairs(root)
     assert sorted(shuffled.values()) == [f"background/s{i}.png" for i in range(4)]
     assert list(shuffled.values()) != sorted(shuffled.values())
     with pytest.raises(InputError, match=r"pairs\.csv is there already; remove it"):
-        pair_backgrounds(base, seed=4)
+        store_pairs(base, pair_backgrounds(base, seed=4))
 
 
 def test_a_stored_pairing_outlives_new_backgrounds(root):
@@ -60,10 +60,14 @@ def test_a_stored_pairing_outlives_new_backgrounds(root):
     assert PhotoMatteDataset(root).backgrounds == before
 
 
-def test_few_backgrounds_from_elsewhere_are_used_in_turn(root, tmp_path):
+def test_few_backgrounds_from_elsewhere_are_used_in_turn(root, tmp_path, monkeypatch):
     write_image(tmp_path / "else/x.png", np.full((20, 20, 3), 9, np.uint8))
     gen_dataset_trimaps(root, num_workers=1)
-    pair_backgrounds(root / "PhotoMatte85", tmp_path / "else")
+    monkeypatch.setattr(
+        "sys.argv",
+        f"data_loader --pair --backgrounds {tmp_path}/else --data_root {root}".split(),
+    )
+    assert main() == 0
     dataset = PhotoMatteDataset(root)
     assert (dataset[2].image[0] == 9).all()
     (tmp_path / "else/x.png").unlink()
@@ -88,3 +92,48 @@ def test_a_cut_out_without_alpha_is_named(root):
     write_image(path, np.zeros((60, 80, 3), np.uint8))
     with pytest.raises(InputError, match=r"c1\.png has no alpha channel"):
         PhotoMatteDataset(root)[1]
+
+
+def test_a_pairing_that_cannot_be_stored_is_used_all_the_same(root, monkeypatch, capsys):
+    gen_dataset_trimaps(root, num_workers=1)
+
+    def refuse(base, pairs):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("PhotoMatteData.pairing.store_pairs", refuse)
+    assert (PhotoMatteDataset(root)[2].background == 20).all()
+    assert "Read-only" in capsys.readouterr().err
+    assert not (root / "PhotoMatte85/pairs.csv").exists()
+
+
+def check(root, monkeypatch, *flags):
+    argv = ["data_loader", "--check", "--num_workers", "1", "--data_root", str(root), *flags]
+    monkeypatch.setattr("sys.argv", argv)
+    return main()
+
+
+def test_check_passes_and_names_what_is_wrong(root, monkeypatch, capsys):
+    assert check(root, monkeypatch, "--gen_trimaps") == 0
+    said = capsys.readouterr().out
+    assert "4 cutout, 4 trimap; 4 complete; height x width 60x80 to 60x80" in said
+    assert "backgrounds; 4 complete" in said
+    base = root / "PhotoMatte85"
+    write_image(base / "rgba_image/c1.png", np.full((60, 80, 4), 255, np.uint8))
+    write_image(base / "rgba_image/c2.png", np.zeros((60, 80, 3), np.uint8))
+    (base / "background/s3.png").write_bytes(b"")
+    assert check(root, monkeypatch) == 1
+    said = capsys.readouterr().out
+    assert "c1.png: the alpha is not soft" in said
+    assert "c2.png has no alpha channel" in said
+    assert "s3.png is empty" in said
+    assert said.endswith("3 faults found\n")
+
+
+def test_flags_that_do_nothing_are_refused(root, monkeypatch, capsys):
+    for flags in ([], ["--check", "--seed", "3"]):
+        monkeypatch.setattr("sys.argv", ["data_loader", *flags])
+        with pytest.raises(SystemExit):
+            main()
+    said = capsys.readouterr().err
+    assert "nothing to do: give --pair" in said
+    assert "belong to --pair" in said
