@@ -1,0 +1,109 @@
+"""Solve the foreground and background colours that training needs, once.
+
+    python -m P3MData.solve_fg_bg --data_root ./Datasets
+
+Reads <data_root>/P3M-10K/train/{blurred_image,mask} and writes lossless PNGs into fg and bg beside
+them. A run that was stopped, even killed, goes on with --resume: each file is there whole or not at
+all, and a portrait counts as done once both of its files are there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+
+import numba
+import numpy as np
+
+from P3MData.data_loader import folders
+from utils.errors import InputError, run_script
+from utils.folders import check_sizes, read_layers
+from utils.foreground import METHODS, solve_fg_bg
+from utils.images import list_images, pair_by_stem, read_size, write_image
+from utils.inspection import report
+from utils.parallel import map_files
+
+SOLVED = ("foreground", "background")
+
+
+def solve_dataset(
+    root: Path, *, method: str = "ml", num_workers: int | None = None, resume: bool = False
+) -> list[str]:
+    """Solve every portrait of P3M-10K/train; return one sentence for each that can't be read.
+
+    Raises:
+        MissingError, InputError: if a folder is missing or a file lacks its partner; if results
+            are there and `resume` is false, or they don't fit the photos.
+        OSError: if the disk is full; nothing half-written is left.
+    """
+    layers = folders(root, "train")
+    pairs = pair_by_stem({layer: layers[layer] for layer in ("image", "alpha")})
+    done = _solved(layers, pairs, resume)
+    jobs = [
+        paths | {layer: layers[layer] / f"{stem}.png" for layer in SOLVED}
+        for stem, paths in pairs.items()
+        if stem not in done
+    ]
+    print(f"{len(done)} of {len(pairs)} portraits are solved")
+    solve = functools.partial(_solve_portrait, method=method)
+    faults = map_files(solve, jobs, num_workers=num_workers, title=f"solving ({method})")
+    return sorted(fault for fault in faults if fault)
+
+
+def _solved(
+    layers: Mapping[str, Path], pairs: Mapping[str, Mapping[str, Path]], resume: bool
+) -> set[str]:
+    """The stems of which both results are there."""
+    present = {layer: list_images(layers[layer], empty=True) for layer in SOLVED}
+    for layer, files in present.items():
+        if files and not resume:
+            raise InputError(
+                f"{layers[layer]} holds {len(files)} images; --resume keeps them and solves the "
+                "rest, or remove them"
+            )
+    done = set(present["foreground"]) & set(present["background"]) & set(pairs)
+    for stem in sorted(done):
+        paths = {"image": pairs[stem]["image"]} | {layer: present[layer][stem] for layer in SOLVED}
+        check_sizes({layer: read_size(path) for layer, path in paths.items()}, paths)
+    return done
+
+
+def _solve_portrait(paths: Mapping[str, Path], *, method: str) -> str | None:
+    """Write one portrait's foreground and background; return what is wrong with its files."""
+    numba.set_num_threads(1)  # the processes share the cores
+    try:
+        layers = read_layers({layer: paths[layer] for layer in ("image", "alpha")})
+    except InputError as error:
+        return str(error)
+    unit = np.float32(1 / 255)
+    colours = solve_fg_bg(layers["image"] * unit, layers["alpha"] * unit, method)
+    for layer, colour in zip(SOLVED, colours, strict=True):
+        write_image(paths[layer], np.rint(colour * 255).astype(np.uint8))
+    return None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data_root", type=Path, default=Path("Datasets"), help="holds P3M-10K")
+    parser.add_argument(
+        "--method", choices=sorted(METHODS), default="ml", help="multilevel or closed form"
+    )
+    parser.add_argument("--num_workers", type=int, help="processes (default: one a core)")
+    parser.add_argument("--resume", action="store_true", help="keep what is solved, do the rest")
+    args = parser.parse_args()
+    return report(
+        solve_dataset(
+            args.data_root,
+            method=args.method,
+            num_workers=args.num_workers,
+            resume=args.resume,
+        )
+    )
+
+
+if __name__ == "__main__":
+    run_script(main)

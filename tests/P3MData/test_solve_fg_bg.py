@@ -1,0 +1,118 @@
+import cv2
+import numpy as np
+import pytest
+
+from P3MData import solve_fg_bg as module
+from P3MData.data_loader import P3MDataset
+from P3MData.solve_fg_bg import main, solve_dataset
+from utils.errors import InputError, MissingError
+from utils.images import list_images, read_photo, write_image
+
+
+@pytest.fixture
+def root(tmp_path):
+    y, x = np.mgrid[0:70, 0:90]
+    for i in range(4):
+        alpha = np.clip((18 + i - np.hypot(y - 35, x - 45)) / 6 + 0.5, 0, 1)
+        person, scene = np.full((2, 70, 90, 3), 0.0) + np.array([200.0, 60]).reshape(2, 1, 1, 1)
+        photo = scene + alpha[..., None] * (person + x[..., None] / 4 - scene)
+        train = tmp_path / "P3M-10K/train"
+        write_image(train / f"blurred_image/{i}.jpg", np.rint(photo).astype(np.uint8))
+        write_image(train / f"mask/{i}.png", np.rint(alpha * 255).astype(np.uint8))
+    return tmp_path
+
+
+def results(root):
+    folder = root / "P3M-10K/train"
+    paths = [*sorted((folder / "fg").iterdir()), *sorted((folder / "bg").iterdir())]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def test_solved_layers_load_and_compose_to_the_photo(root):
+    assert solve_dataset(root, num_workers=1) == []
+    for sample in P3MDataset(root, "train"):
+        a = sample.alpha[..., None] / 255
+        composed = a * sample.foreground + (1 - a) * sample.background
+        assert np.abs(composed - sample.image).mean() < 1
+        pure = sample.alpha == 255
+        assert np.array_equal(sample.foreground[pure], sample.image[pure])
+
+
+def test_processes_write_the_same_files(root):
+    solve_dataset(root, num_workers=2)
+    parallel = results(root)
+    for path in (root / "P3M-10K/train/fg", root / "P3M-10K/train/bg"):
+        for file in path.iterdir():
+            file.unlink()
+    solve_dataset(root, num_workers=1)
+    assert results(root) == parallel
+
+
+@pytest.mark.parametrize("writes", [0, 1, 2, 5])
+def test_a_run_stopped_anywhere_goes_on_with_resume(root, monkeypatch, writes):
+    calls = []
+
+    def stopping(path, array):
+        if len(calls) == writes:
+            raise KeyboardInterrupt
+        calls.append(path)
+        write_image(path, array)
+
+    monkeypatch.setattr(module, "write_image", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        solve_dataset(root, num_workers=1)
+    monkeypatch.setattr(module, "write_image", write_image)
+    if writes:
+        with pytest.raises(InputError, match=r"fg holds \d images; --resume keeps them"):
+            solve_dataset(root, num_workers=1)
+    solve_dataset(root, num_workers=1, resume=True)
+    assert len(results(root)) == 8
+    assert len(P3MDataset(root, "train")) == 4
+
+
+def test_resume_keeps_what_is_there(root, monkeypatch):
+    solve_dataset(root, num_workers=1)
+    before = results(root)
+    monkeypatch.setattr(module, "solve_fg_bg", None)  # calling it would raise
+    assert solve_dataset(root, num_workers=1, resume=True) == []
+    assert results(root) == before
+
+
+def test_a_full_disk_leaves_nothing_that_counts_as_done(root, monkeypatch):
+    def full(path, content):
+        with path.open("wb") as file:
+            file.write(content[:9])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.write_bytes", full)
+        with pytest.raises(OSError, match="No space"):
+            solve_dataset(root, num_workers=1)
+    assert list_images(root / "P3M-10K/train/fg", empty=True) == {}
+    assert solve_dataset(root, num_workers=1) == []
+
+
+def test_broken_photos_are_named_and_the_rest_is_solved(root, monkeypatch, capsys):
+    path = root / "P3M-10K/train/blurred_image/2.jpg"
+    path.write_bytes(path.read_bytes()[:200])
+    mask = root / "P3M-10K/train/mask/0.png"
+    write_image(mask, cv2.resize(read_photo(mask)[..., 0], (9, 9)))
+    argv = ["solve_fg_bg", "--data_root", str(root), "--num_workers", "1"]
+    monkeypatch.setattr("sys.argv", argv)
+    assert main() == 1
+    said = capsys.readouterr().out
+    assert "blurred_image/2.jpg can't be read" in said
+    assert "mask/0.png is 9x9, but" in said
+    assert sorted(list_images(root / "P3M-10K/train/fg")) == ["1", "3"]
+
+
+def test_results_that_do_not_fit_are_named(root):
+    solve_dataset(root, num_workers=1)
+    write_image(root / "P3M-10K/train/fg/1.png", np.zeros((9, 9, 3), np.uint8))
+    with pytest.raises(InputError, match=r"fg/1\.png is 9x9, but .*1\.jpg is 70x90"):
+        solve_dataset(root, num_workers=1, resume=True)
+
+
+def test_no_data_is_a_sentence(tmp_path):
+    with pytest.raises(MissingError, match=r"no folder .*blurred_image"):
+        solve_dataset(tmp_path)
