@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
-from utils.folders import FolderDataset, read_sample
-from utils.foreground import solve_fg_bg
-from utils.images import write_image
+from P3MData.solve_fg_bg import solve_portrait
+from utils.folders import FolderDataset
 from utils.parallel import map_files
 
 
@@ -43,13 +39,5 @@ class PortraitDataset(FolderDataset):
             for paths in self.paths.values()
             if not (paths["foreground"].exists() and paths["background"].exists())
         ]
-        for _ in map_files(_solve, missing, title="foregrounds"):
+        for _ in map_files(solve_portrait, missing, title="foregrounds"):
             pass
-
-
-def _solve(paths: Mapping[str, Path]) -> None:
-    known = {layer: paths[layer] for layer in ("image", "alpha")}
-    sample = read_sample(paths["image"].stem, known)
-    image, alpha = sample.image / np.float32(255), sample.alpha / np.float32(255)
-    for layer, colours in zip(("foreground", "background"), solve_fg_bg(image, alpha), strict=True):
-        write_image(paths[layer], np.round(colours * 255).astype(np.uint8))

@@ -47,7 +47,7 @@ def solve_dataset(
         if stem not in done
     ]
     print(f"{len(done)} of {len(pairs)} portraits are solved")
-    solve = functools.partial(_solve_portrait, method=method)
+    solve = functools.partial(_try_portrait, method=method)
     faults = map_files(solve, jobs, num_workers=num_workers, title=f"solving ({method})")
     return sorted(fault for fault in faults if fault)
 
@@ -70,17 +70,26 @@ def _solved(
     return done
 
 
-def _solve_portrait(paths: Mapping[str, Path], *, method: str) -> str | None:
-    """Write one portrait's foreground and background; return what is wrong with its files."""
+def solve_portrait(paths: Mapping[str, Path], method: str = "ml") -> None:
+    """Read a portrait's image and alpha; write its foreground and background. Paths by layer.
+
+    Raises:
+        InputError: if the photo or the alpha can't be read, or their sizes differ.
+    """
     numba.set_num_threads(1)  # the processes share the cores
-    try:
-        layers = read_layers({layer: paths[layer] for layer in ("image", "alpha")})
-    except InputError as error:
-        return str(error)
+    layers = read_layers({layer: paths[layer] for layer in ("image", "alpha")})
     unit = np.float32(1 / 255)
     colours = solve_fg_bg(layers["image"] * unit, layers["alpha"] * unit, method)
     for layer, colour in zip(SOLVED, colours, strict=True):
         write_image(paths[layer], np.rint(colour * 255).astype(np.uint8))
+
+
+def _try_portrait(paths: Mapping[str, Path], *, method: str) -> str | None:
+    """Solve a portrait, or return what is wrong with its files."""
+    try:
+        solve_portrait(paths, method)
+    except InputError as error:
+        return str(error)
     return None
 
 
