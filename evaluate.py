@@ -1,37 +1,32 @@
-"""Measure a checkpoint on a test set: a CSV with a row per image, a summary, and the settings.
+"""Measure a checkpoint, or alphas from elsewhere, on a test set.
 
-python evaluate.py --src_train_dir train_root/paper --dataset P3M --privacy_data 1
-python evaluate.py --checkpoint checkpoints/demo.pth --dataset PPM --protocol pad
-torchrun --nproc_per_node 4 evaluate.py --src_train_dir train_root/paper --dataset P3M
+    python evaluate.py --src_train_dir train_root/paper --dataset P3M --privacy_data 1
+    python evaluate.py --checkpoint checkpoints/demo.pth --dataset PPM --protocol pad --report
+    python evaluate.py --predictions modnet_alphas --dataset P3M
+    torchrun --nproc_per_node 4 evaluate.py --src_train_dir train_root/paper --dataset P3M
+
+Writes a CSV with a row per image and the average, a summary with intervals, and a JSON of what
+decided the numbers. Exit status 1: some image could not be measured; its row says why.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
+import torch
 
-from engine.distributed import Processes, gpus_to_launch, join, launch
-from engine.evaluation import (
-    DATASETS,
-    NetworkSource,
-    Scorer,
-    Source,
-    TestSet,
-    evaluate,
-    open_test_set,
-)
+from engine.distributed import gpus_to_launch, join, launch
+from engine.evaluation import DATASETS, evaluate_shared, open_test_set
 from engine.evaluation_files import EvaluationFiles
 from engine.protocol import AREAS, PROTOCOLS
-from engine.provenance import commit, device_name, file_hash, versions
-from models import load_model
+from engine.provenance import commit, versions
+from engine.sources import Source, open_folder, open_network
 from models.checkpoint import latest_checkpoint
-from models.inference import PRECISIONS, resolve_precision
+from models.inference import PRECISIONS
 from utils.errors import InputError, run_script
-from utils.parallel import open_pool
 from utils.results import COLUMNS, Row, average
 
 
@@ -43,14 +38,17 @@ def parse_args() -> argparse.Namespace:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--src_train_dir", type=Path, help="run folder: its latest checkpoint")
     what.add_argument("--checkpoint", type=Path, help="ours or the authors' .pth")
+    what.add_argument("--predictions", type=Path, help="folder of alphas: png, jpg, tiff, npy")
     add("--dataset", choices=DATASETS, default="P3M")
     add("--privacy_data", type=int, choices=(0, 1), default=1, help="P3M-500-P (1) or -NP (0)")
     add("--data_root", type=Path, default=Path("Datasets"))
     add("--protocol", choices=PROTOCOLS, default="paper", help="resize as the paper, or only pad")
     add("--max_area", help="HD, 4K, none or pixels (paper: HD for PPM and PhotoMatte, else none)")
     add("--precision", choices=PRECISIONS, help="default: fp32 for paper, auto for pad")
+    add("--resize_predictions", action="store_true", help="to the photo's size; else refused")
     add("--output", type=Path, help="folder (default: test_<dataset> in the run folder)")
     add("--save_imgs", action="store_true", help="write every alpha as PNG, too")
+    add("--report", action="store_true", help="write a page with pictures and histograms, too")
     add("--with_coarse", action="store_true", help="measure the coarse alpha, too: *_coarse.csv")
     add("--num_workers", type=int, help="processes that measure (default: one less than cores)")
     add("--gpus", type=int, nargs="+", help="default: all")
@@ -62,44 +60,52 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    if several := gpus_to_launch(args.gpus):
+    if several := gpus_to_launch([] if args.predictions else args.gpus):
         return launch(several)
     with join(args.gpus) as processes:
-        name, test_set = open_test_set(
+        set_name, test_set = open_test_set(
             args.dataset, args.data_root, privacy_data=bool(args.privacy_data)
         )
-        checkpoint = args.checkpoint or latest_checkpoint(args.src_train_dir)
-        settings, source = network_source(args, checkpoint, processes)
-        run_folder = args.src_train_dir or checkpoint.parent
-        files = EvaluationFiles(
-            args.output or run_folder / f"test_{args.dataset}",
-            f"{name}_{settings['protocol']}_{checkpoint.stem}",
+        files, settings, source = open_source(args, set_name, processes.device)
+        rows = evaluate_shared(
+            processes,
+            test_set,
+            source,
+            files,
+            settings,
+            resume=args.resume,
+            overwrite=args.overwrite,
+            num_workers=args.num_workers,
         )
-        rows = run(args, processes, test_set, source, files, {"test_set": name, **settings})
-        if not processes.is_main:
-            return 0
-        print_average(files, rows)
-        return 1 if any(row.error for row in rows) else 0
+    if processes.is_main:
+        print_results(files, rows)
+    return int(processes.is_main and any(row.error for row in rows))
 
 
-def network_source(
-    args: argparse.Namespace, checkpoint: Path, processes: Processes
-) -> tuple[dict[str, Any], Source]:
-    """The network as a source of alphas, and everything that decides its numbers."""
-    precision = args.precision or ("fp32" if args.protocol == "paper" else "auto")
-    max_area = parse_area(args)
-    settings = {
-        "checkpoint": str(checkpoint),
-        "checkpoint_sha256": file_hash(checkpoint) if checkpoint.is_file() else None,
-        "protocol": args.protocol,
-        "max_area": max_area,
-        "precision": resolve_precision(precision, processes.device),
-        "device": device_name(processes.device),
-        "commit": commit(),
-        "versions": versions(),
-    }
-    model = load_model(checkpoint, device=processes.device)
-    return settings, NetworkSource(model, args.protocol, max_area, precision, args.with_coarse)
+def open_source(
+    args: argparse.Namespace, set_name: str, device: torch.device
+) -> tuple[EvaluationFiles, dict[str, Any], Source]:
+    """Where results go, everything that decides them, and where the alphas come from."""
+    if args.predictions:
+        settings, source = open_folder(args.predictions, resize=args.resize_predictions)
+        home, parts = args.predictions, [set_name, args.predictions.resolve().name]
+    else:
+        checkpoint = args.checkpoint or latest_checkpoint(args.src_train_dir)
+        settings, source = open_network(
+            checkpoint,
+            device,
+            protocol=args.protocol,
+            max_area=parse_area(args),
+            precision=args.precision or ("fp32" if args.protocol == "paper" else "auto"),
+            with_coarse=args.with_coarse,
+        )
+        home = args.src_train_dir or checkpoint.parent
+        parts = [set_name, args.protocol, *([args.max_area] if args.max_area else [])]
+        parts.append(checkpoint.stem)
+    settings |= {"save_imgs": args.save_imgs, "report": args.report}
+    settings |= {"commit": commit(), "versions": versions()}
+    folder = args.output or home / f"test_{args.dataset}"
+    return EvaluationFiles(folder, "_".join(parts)), {"test_set": set_name, **settings}, source
 
 
 def parse_area(args: argparse.Namespace) -> int | None:
@@ -107,55 +113,20 @@ def parse_area(args: argparse.Namespace) -> int | None:
     text = args.max_area
     if text is None:
         return AREAS["HD"] if args.protocol == "paper" and args.dataset != "P3M" else None
-    if text.lower() == "none":
+    if text == "none":
         return None
-    if text.upper() in AREAS:
-        return AREAS[text.upper()]
+    if text in AREAS:
+        return AREAS[text]
     if not text.isdecimal() or int(text) == 0:
         raise InputError(f"--max_area {text}: give HD, 4K, none or a number of pixels")
     return int(text)
 
 
-def run(
-    args: argparse.Namespace,
-    processes: Processes,
-    test_set: TestSet,
-    source: Source,
-    files: EvaluationFiles,
-    settings: dict[str, Any],
-) -> list[Row]:
-    """Measure this process's share and gather the rows of all, in the test set's order."""
-    done = files.begin(settings, resume=args.resume, overwrite=args.overwrite)
-    processes.gather(None)  # nobody writes before everybody has read
-    if processes.is_main and not args.resume:
-        files.drop_journals()
-    processes.gather(None)
-    todo = processes.share([i for i, name in enumerate(test_set.names) if name not in done])
-    workers = args.num_workers
-    if workers is None:
-        workers = max(1, min(8, (os.cpu_count() or 1) // processes.count - 1))
-    scorer = Scorer(files.image_dir if args.save_imgs else None)
-    bar = tqdm(total=len(todo), desc=files.name, disable=not processes.is_main)
-    with open_pool(workers) as pool, files.open_journal(processes.rank, settings) as journal, bar:
-        mine = []
-        for row in evaluate(test_set, todo, source, scorer, pool, max_waiting=2 * workers):
-            journal.add(row)
-            mine.append(row)
-            bar.update()
-    for rows in processes.gather(mine):
-        done |= {row.name: row for row in rows}
-    rows = [done[name] for name in test_set.names]
-    if processes.is_main:
-        files.write(rows, settings)
-        files.drop_journals()
-    return rows
-
-
-def print_average(files: EvaluationFiles, rows: list[Row]) -> None:
-    """Say where the results lie and what they are on average."""
+def print_results(files: EvaluationFiles, rows: Sequence[Row]) -> None:
+    """Say what could not be measured, the averages, and where the results lie."""
     for row in rows:
         if row.error:
-            print(f"{row.name}: not measured: {row.error}")
+            print(f"{row.name}: {row.error}")
     means = average(rows)
     print("  ".join(f"{column} {means[column]:.4g}" for column in COLUMNS if means))
     print(f"{sum(bool(row.scores) for row in rows)} of {len(rows)} images: {files.csv}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from hashlib import sha256
@@ -12,16 +13,18 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
-from engine.protocol import network_size, predict_at
-from models.matting import MattingModel
+from engine.distributed import Processes
+from engine.evaluation_files import EvaluationFiles
+from engine.sources import Answer, Source
 from P3MData.data_loader import P3MDataset
 from PhotoMatteData.data_loader import PhotoMatteDataset
 from PPMData.data_loader import PPMDataset
 from utils.errors import InputError
-from utils.images import resize_antialiased, write_image
-from utils.metrics import measure, size_text, to_unit
-from utils.predictions import read_prediction
+from utils.images import write_image
+from utils.metrics import measure, size_text
+from utils.parallel import open_pool
 from utils.results import Row
 from utils.sample import Sample
 from utils.thumbnails import make_thumbnails
@@ -60,78 +63,6 @@ def open_test_set(dataset: str, data_root: Path, *, privacy_data: bool) -> tuple
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A system's answer for one photo.
-
-    Attributes:
-        alpha: (H, W) what is measured, uint8, uint16 or float in [0, 1].
-        coarse_alpha: (H, W) float in [0, 1], what the coarse network alone says, or None.
-        network_size: (height, width) at which the network saw the photo, or None.
-    """
-
-    alpha: np.ndarray
-    coarse_alpha: np.ndarray | None = None
-    network_size: tuple[int, int] | None = None
-
-
-Source = Callable[[Sample], Answer]
-
-
-@dataclass(frozen=True)
-class NetworkSource:
-    """Answers from a network; see predict_at for the settings."""
-
-    model: MattingModel
-    protocol: str
-    max_area: int | None
-    precision: str
-    with_coarse: bool = False
-
-    def __call__(self, sample: Sample) -> Answer:
-        prediction = predict_at(
-            self.model,
-            sample.image,
-            protocol=self.protocol,
-            max_area=self.max_area,
-            precision=self.precision,
-        )
-        return Answer(
-            prediction.alpha,
-            prediction.coarse_alpha if self.with_coarse else None,
-            network_size(sample.image.shape[:2], self.protocol, self.max_area),
-        )
-
-
-@dataclass(frozen=True)
-class FolderSource:
-    """Answers that another program wrote.
-
-    Attributes:
-        folder: that holds them; for messages.
-        paths: stem -> file, from list_predictions.
-        resize: whether an alpha of another size is brought to the photo's; else it is refused.
-    """
-
-    folder: Path
-    paths: Mapping[str, Path]
-    resize: bool = False
-
-    def __call__(self, sample: Sample) -> Answer:
-        path = self.paths.get(sample.name)
-        if path is None:
-            raise InputError(f"{self.folder} holds no prediction {sample.name}.png or the like")
-        alpha, size = read_prediction(path), sample.image.shape[:2]
-        if alpha.shape == size:
-            return Answer(alpha)
-        if not self.resize:
-            raise InputError(
-                f"{path} is {size_text(alpha)} but the photo is {size_text(sample.image)}; "
-                "--resize_predictions resizes it"
-            )
-        return Answer(resize_antialiased(to_unit(alpha, str(path)), size).clip(0, 1))
-
-
-@dataclass(frozen=True)
 class Scorer:
     """Measures one answer; what the worker processes run.
 
@@ -156,9 +87,7 @@ class Scorer:
             if answer.coarse_alpha is not None:
                 extra["coarse"] = measure(answer.coarse_alpha, sample.alpha, sample.trimap)
             if self.thumbnails:
-                extra["thumbnails"] = make_thumbnails(
-                    sample.image, sample.alpha, to_8_bits(answer.alpha)
-                )
+                extra |= make_thumbnails(sample.image, sample.alpha, to_8_bits(answer.alpha))
             if self.image_dir is not None:
                 write_image(self.image_dir / f"{sample.name}.png", to_8_bits(answer.alpha))
         except (InputError, OSError) as error:
@@ -207,3 +136,55 @@ def evaluate(
 
 def _row(result: Future[Row] | Row) -> Row:
     return result if isinstance(result, Row) else result.result()
+
+
+def evaluate_shared(
+    processes: Processes,
+    test_set: TestSet,
+    source: Source,
+    files: EvaluationFiles,
+    settings: dict[str, Any],
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    num_workers: int | None = None,
+) -> list[Row]:
+    """Share a test set out among the processes, measure it, and write the files.
+
+    Every row goes into a journal at once, so that a killed evaluation can be resumed, by as many
+    processes as one likes.
+
+    Args:
+        settings: what decides the numbers; resuming under other settings is refused.
+        num_workers: processes per process that measure; 0 for none, None for one less than cores.
+
+    Returns:
+        All rows in the test set's order, in every process.
+
+    Raises:
+        InputError: as EvaluationFiles.begin.
+    """
+    done = files.begin(settings, resume=resume, overwrite=overwrite)
+    processes.gather(None)  # nobody writes before everybody has read
+    if processes.is_main and not resume:
+        files.drop_journals()
+    processes.gather(None)
+    todo = processes.share([i for i, name in enumerate(test_set.names) if name not in done])
+    if num_workers is None:
+        num_workers = max(1, min(8, (os.cpu_count() or 1) // processes.count - 1))
+    scorer = Scorer(
+        files.image_dir if settings["save_imgs"] else None, thumbnails=settings["report"]
+    )
+    mine = []
+    bar = tqdm(todo, desc=files.name, disable=None if processes.is_main else True)
+    with open_pool(num_workers) as pool, files.open_journal(processes.rank, settings) as journal:
+        for row in evaluate(test_set, bar, source, scorer, pool, max_waiting=2 * num_workers):
+            journal.add(row)
+            mine.append(row)
+    for rows in processes.gather(mine):
+        done |= {row.name: row for row in rows}
+    rows = [done[name] for name in test_set.names]
+    if processes.is_main:
+        files.write(rows, settings)
+        files.drop_journals()
+    return rows

@@ -13,6 +13,7 @@ import numpy as np
 
 from utils.errors import InputError
 from utils.files import atomic_path
+from utils.report_page import write_report
 from utils.results import COLUMNS, Journal, Row, read_journal, write_results
 from utils.statistics import Summary, summarise
 
@@ -46,6 +47,10 @@ class EvaluationFiles:
     @property
     def settings(self) -> Path:
         return self.folder / f"{self.name}.json"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / f"{self.name}_report.html"
 
     @property
     def image_dir(self) -> Path:
@@ -89,8 +94,10 @@ class EvaluationFiles:
             path.unlink()
 
     def write(self, rows: Sequence[Row], settings: dict[str, Any]) -> None:
-        """Write the CSV, the summary, and the JSON of what decided the numbers."""
-        if any("coarse" in row.extra for row in rows):
+        """Write the CSV, the summary, the JSON of what decided the numbers, and the report."""
+        if settings["report"]:
+            write_report(self.report, self.name, rows, settings)
+        if settings.get("with_coarse"):
             coarse = [replace(row, scores=row.extra.get("coarse", {})) for row in rows]
             write_results(self.coarse_csv, coarse)
         images = {

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -10,11 +11,12 @@ import torch
 
 import evaluate
 from DemoData.generate import generate
+from engine import evaluation
 from models import CONFIGS, build_model, load_model
 from models.checkpoint import save_checkpoint
 from models.inference import predict
 from P3MData.data_loader import P3MDataset
-from utils.errors import InputError
+from utils.errors import InputError, MissingError
 from utils.images import read_alpha
 from utils.metrics import measure
 from utils.results import read_results
@@ -89,3 +91,78 @@ def test_results_are_not_overwritten_unasked(run):
 def test_wrong_area_is_refused(run):
     with pytest.raises(InputError, match="--max_area big"):
         run("--max_area", "big")
+
+
+def test_other_programs_alphas(run, data_root, tmp_path):
+    """The truth scores zero; whatever else lies there is a row with its reason and status 1."""
+    folder = tmp_path / "their alphas"
+    folder.mkdir()
+    truth = {sample.name: sample.alpha for sample in P3MDataset(data_root, "P3M-500-P")}
+    for name, alpha in truth.items():
+        np.save(folder / f"{name}.npy", alpha)
+    source = ("--predictions", folder)
+    assert run(source=source) == 0
+    path = tmp_path / "out" / "P3M-500-P_their alphas.csv"
+    assert all(set(scores.values()) == {0.0} for scores in read_results(path).values())
+
+    np.save(folder / "demo_00000.npy", np.zeros((50, 40), np.uint8))
+    (folder / "demo_00001.npy").unlink()
+    assert run("--overwrite", source=source) == 1
+    with open(path, newline="") as file:
+        first, second, average = csv.DictReader(file)
+    assert "is 50x40 but the photo is 100x100; --resize_predictions" in first["error"]
+    assert "holds no prediction demo_00001" in second["error"]
+    assert first["SAD"] == second["SAD"] == average["SAD"] == ""
+    assert "2 of 2 images" in average["error"]
+
+    assert run("--overwrite", "--resize_predictions", source=source) == 1
+    (scores,) = read_results(path).values()
+    assert scores["SAD"] == pytest.approx(truth["demo_00000"].sum() / 255 / 1000)
+
+
+def test_broken_photo_is_a_row(run, data_root, tmp_path):
+    root = tmp_path / "Datasets"
+    shutil.copytree(data_root / "P3M-10K" / "validation", root / "P3M-10K" / "validation")
+    photo = root / "P3M-10K/validation/P3M-500-P/blurred_image/demo_00000.jpg"
+    photo.write_bytes(photo.read_bytes()[:500])
+    assert run("--data_root", root, "--report", "--with_coarse") == 1
+    (name,) = read_results(tmp_path / "out" / "P3M-500-P_paper_0000000007.csv")
+    assert name == "demo_00001"
+    (report,) = (tmp_path / "out").glob("*report.html")
+    assert "demo_00000.jpg" in report.read_text()
+
+
+def test_absent_trimaps_name_the_command(run, data_root, tmp_path):
+    root = tmp_path / "Datasets"
+    shutil.copytree(data_root / "PPM-100", root / "PPM-100")
+    shutil.rmtree(root / "PPM-100" / "trimap")
+    with pytest.raises(MissingError, match="python -m PPMData"):
+        run("--data_root", root, "--dataset", "PPM")
+
+
+def test_killed_evaluation_is_resumed(run, tmp_path, monkeypatch):
+    """The same files as without interruption, and no image is measured twice."""
+    assert run("--with_coarse", "--report") == 0
+    out = tmp_path / "out"
+    whole = {path.name: path.read_bytes() for path in out.iterdir()}
+    shutil.rmtree(out)
+
+    counted, calls = evaluation.Scorer.__call__, []
+
+    def dies_at_the_second(self, sample, answer):
+        calls.append(sample.name)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return counted(self, sample, answer)
+
+    monkeypatch.setattr(evaluation.Scorer, "__call__", dies_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        run("--with_coarse", "--report")
+    assert [path.suffix for path in out.iterdir()] == [".jsonl"]
+    with pytest.raises(InputError, match="left of a run that was stopped; --resume"):
+        run("--with_coarse", "--report")
+    with pytest.raises(InputError, match="begun with precision fp32, not bf16"):
+        run("--with_coarse", "--report", "--precision", "bf16", "--resume")
+    assert run("--with_coarse", "--report", "--resume") == 0
+    assert calls == ["demo_00000", "demo_00001", "demo_00001"]
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == whole

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from utils.errors import InputError
-from utils.images import GREY_TOLERANCE, list_images
+from utils.images import list_images, read_alpha
 from utils.metrics import check_alpha
 
 JPEG = (".jpg", ".jpeg")
@@ -35,7 +35,10 @@ def read_prediction(path: Path) -> np.ndarray:
         InputError: it can't be read, its channels differ, a cut-out is opaque everywhere, or it
             holds what no alpha holds; the message names the file.
     """
-    array = _read_array(path) if path.suffix.lower() == ".npy" else _read_picture(path)
+    ending = path.suffix.lower()
+    if ending in JPEG:
+        return read_alpha(path)
+    array = _read_array(path) if ending == ".npy" else _read_picture(path)
     check_alpha(array, str(path))
     if array.dtype == np.uint16 and 0 < array.max() <= 255:
         raise InputError(
@@ -56,7 +59,8 @@ def _read_array(path: Path) -> np.ndarray:
 
 
 def _read_picture(path: Path) -> np.ndarray:
-    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    content = np.fromfile(path, np.uint8)
+    picture = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
     if picture is None:
         raise InputError(f"{path} can't be read as a picture: broken, truncated or of another kind")
     if picture.ndim == 2:
@@ -69,8 +73,7 @@ def _read_picture(path: Path) -> np.ndarray:
                 "save them without an alpha channel"
             )
         return np.ascontiguousarray(alpha)
-    tolerance = GREY_TOLERANCE if path.suffix.lower() in JPEG else 0
-    differing = int(np.count_nonzero(np.ptp(picture, axis=2) > tolerance))
+    differing = int(np.count_nonzero(np.ptp(picture, axis=2)))
     if differing:
         raise InputError(
             f"{path} is a colour picture: its channels differ at {differing} pixels; an alpha is "

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import cv2
 import numpy as np
 
-SIDE = 280  # px, the longer side
+SIDE = 256  # px, the longer side
 QUALITY = 72  # of WebP; 500 images of five pictures stay well under 30 MB
 COMPOSITE_COLOUR = (0, 177, 64)  # RGB, chroma green: shows fringes of any other colour
 TOO_MUCH, TOO_LITTLE = (200, 30, 30), (30, 70, 200)  # RGB of errors +1 and -1; none is white
 
 
-def make_thumbnails(image: np.ndarray, true: np.ndarray, pred: np.ndarray) -> dict[str, str]:
-    """The pictures of one result as base64 WebP: photo, truth, result, error, composite.
+def make_thumbnails(image: np.ndarray, true: np.ndarray, pred: np.ndarray) -> dict[str, Any]:
+    """The pictures of one result: `thumbnails`, base64 WebP by name, and their `thumbnail_size`.
+
+    The names are photo, truth, result, error (see error_map) and composite (of the photo's own
+    colours, by the result, over green).
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -36,7 +40,8 @@ def make_thumbnails(image: np.ndarray, true: np.ndarray, pred: np.ndarray) -> di
         "error": error,
         "composite": composite.astype(np.uint8),
     }
-    return {name: _encode(picture) for name, picture in pictures.items()}
+    encoded = {name: _encode(picture) for name, picture in pictures.items()}
+    return {"thumbnails": encoded, "thumbnail_size": [size[1], size[0]]}
 
 
 def error_map(pred: np.ndarray, true: np.ndarray) -> np.ndarray:

@@ -1,0 +1,139 @@
+"""Where the alphas that are measured come from: a network, or another program's files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine.protocol import network_size, predict_at
+from engine.provenance import device_name, file_hash
+from models import MattingModel, load_model
+from models.inference import resolve_precision
+from utils.errors import InputError
+from utils.images import resize_antialiased
+from utils.metrics import size_text, to_unit
+from utils.predictions import list_predictions, read_prediction
+from utils.sample import Sample
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A system's answer for one photo.
+
+    Attributes:
+        alpha: (H, W) what is measured, uint8, uint16 or float in [0, 1].
+        coarse_alpha: (H, W) float in [0, 1], what the coarse network alone says, or None.
+        network_size: (height, width) at which the network saw the photo, or None.
+    """
+
+    alpha: np.ndarray
+    coarse_alpha: np.ndarray | None = None
+    network_size: tuple[int, int] | None = None
+
+
+Source = Callable[[Sample], Answer]
+
+
+@dataclass(frozen=True)
+class NetworkSource:
+    """Answers from a network; see predict_at for the settings."""
+
+    model: MattingModel
+    protocol: str
+    max_area: int | None
+    precision: str
+    with_coarse: bool = False
+
+    def __call__(self, sample: Sample) -> Answer:
+        prediction = predict_at(
+            self.model,
+            sample.image,
+            protocol=self.protocol,
+            max_area=self.max_area,
+            precision=self.precision,
+        )
+        return Answer(
+            prediction.alpha,
+            prediction.coarse_alpha if self.with_coarse else None,
+            network_size(sample.image.shape[:2], self.protocol, self.max_area),
+        )
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """Answers that another program wrote.
+
+    Attributes:
+        folder: that holds them; for messages.
+        paths: stem -> file, from list_predictions.
+        resize: whether an alpha of another size is brought to the photo's; else it is refused.
+    """
+
+    folder: Path
+    paths: Mapping[str, Path]
+    resize: bool = False
+
+    def __call__(self, sample: Sample) -> Answer:
+        path = self.paths.get(sample.name)
+        if path is None:
+            raise InputError(f"{self.folder} holds no prediction {sample.name}.png or the like")
+        alpha, size = read_prediction(path), sample.image.shape[:2]
+        if alpha.shape == size:
+            return Answer(alpha)
+        if not self.resize:
+            raise InputError(
+                f"{path} is {size_text(alpha)} but the photo is {size_text(sample.image)}; "
+                "--resize_predictions resizes it"
+            )
+        return Answer(resize_antialiased(to_unit(alpha, str(path)), size).clip(0, 1))
+
+
+def open_network(
+    checkpoint: Path,
+    device: torch.device,
+    *,
+    protocol: str,
+    max_area: int | None,
+    precision: str,
+    with_coarse: bool,
+) -> tuple[dict[str, Any], Source]:
+    """What decides a network's numbers, and the network as a source of answers.
+
+    Raises:
+        MissingError, InputError: as load_model.
+    """
+    model = load_model(checkpoint, device=device)
+    settings = {
+        "checkpoint": str(checkpoint),
+        "checkpoint_sha256": file_hash(checkpoint),
+        "protocol": protocol,
+        "max_area": max_area,
+        "precision": resolve_precision(precision, device),
+        "device": device_name(device),
+        "with_coarse": with_coarse,
+    }
+    return settings, NetworkSource(model, protocol, max_area, precision, with_coarse)
+
+
+def open_folder(folder: Path, *, resize: bool) -> tuple[dict[str, Any], Source]:
+    """What decides the numbers of alphas that another program wrote, and their source.
+
+    Raises:
+        MissingError, InputError: the folder is absent, empty, or two files share a stem.
+    """
+    paths = list_predictions(folder)
+    digest = sha256()
+    for stem, path in paths.items():
+        digest.update(f"{stem} {file_hash(path)}\n".encode())
+    settings = {
+        "predictions": str(folder),
+        "predictions_sha256": digest.hexdigest(),
+        "resize_predictions": resize,
+    }
+    return settings, FolderSource(folder, paths, resize)

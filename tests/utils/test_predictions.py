@@ -1,0 +1,104 @@
+"""Alphas of other programs: every kind reads as it was meant, and what is none is refused."""
+
+import cv2
+import numpy as np
+import pytest
+
+from utils.errors import InputError, MissingError
+from utils.metrics import to_unit
+from utils.predictions import list_predictions, read_prediction
+
+RNG = np.random.default_rng(0)
+ALPHA = RNG.integers(0, 256, (9, 13), np.uint8)
+COLOURS = RNG.integers(0, 256, (9, 13, 3), np.uint8)
+
+
+def save(path, array):
+    if path.suffix == ".npy":
+        np.save(path, array)
+    else:
+        assert cv2.imwrite(str(path), array)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("a.png", ALPHA),
+        ("a.png", ALPHA.astype(np.uint16) * 257),
+        ("a.png", np.repeat(ALPHA[..., None], 3, axis=2)),
+        ("a.png", np.dstack([COLOURS, ALPHA])),
+        ("a.png", np.dstack([COLOURS, ALPHA]).astype(np.uint16) * 257),
+        ("a.tiff", ALPHA),
+        ("a.tif", ALPHA.astype(np.uint16) * 257),
+        ("a.TIF", (ALPHA / 255).astype(np.float32)),
+        ("a.tiff", np.dstack([COLOURS, ALPHA])),
+        ("a.npy", ALPHA),
+        ("a.npy", ALPHA / 255),
+        ("a.npy", (ALPHA / 255).astype(np.float32)[None]),
+        ("a.npy", ALPHA.astype(np.uint16)[..., None] * 257),
+    ],
+)
+def test_every_kind_reads_the_same(tmp_path, name, array):
+    read = to_unit(read_prediction(save(tmp_path / name, array)), "x")
+    np.testing.assert_allclose(read, ALPHA / 255, atol=1e-7)
+
+
+def test_jpeg_and_two_levels(tmp_path):
+    smooth = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (64, 1))
+    for picture in (smooth, np.repeat(smooth[..., None], 3, axis=2)):
+        read = read_prediction(save(tmp_path / "a.jpg", picture))
+        assert np.abs(read.astype(int) - smooth).max() < 8
+    mask = ALPHA > 128
+    read = read_prediction(save(tmp_path / "a.npy", mask))
+    np.testing.assert_array_equal(read, np.where(mask, 255, 0))
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "message"),
+    [
+        ("a.png", COLOURS, "colour picture: its channels differ at 11. pixels"),
+        ("a.png", np.dstack([COLOURS, np.full_like(ALPHA, 255)]), "opaque everywhere"),
+        ("a.png", ALPHA.astype(np.uint16), "has 16 bits, but its largest value is 248"),
+        ("a.jpg", np.full((9, 13, 3), (200, 50, 50), np.uint8), "has colours"),
+        ("a.npy", np.full((4, 5), np.nan), "NaN or infinity at all pixels"),
+        ("a.npy", np.full((4, 5), 255.0), "reaches from 255 to 255"),
+        ("a.npy", COLOURS, r"shape \(9, 13, 3\)"),
+        ("a.npy", np.array(["x"], dtype=object), "can't be read as an array"),
+        ("a.npy", ALPHA.astype(np.int32), "of type int32"),
+    ],
+)
+def test_what_is_no_alpha_is_refused_by_name(tmp_path, name, array, message):
+    path = save(tmp_path / name, array)
+    with pytest.raises(InputError, match=rf"{name}.*{message}"):
+        read_prediction(path)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.npy", "a.tiff", "a.jpg"])
+@pytest.mark.parametrize("content", [b"", b"nonsense"])
+def test_broken_files_are_refused_by_name(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=rf"{name} (can't be read|is empty)"):
+        read_prediction(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.npy", "a.tiff", "a.jpg"])
+def test_truncated_files_are_refused_by_name(tmp_path, name):
+    path = save(tmp_path / name, np.tile(ALPHA, (9, 9)))
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(InputError, match=rf"{name} can't be read"):
+        read_prediction(path)
+
+
+def test_listing(tmp_path):
+    with pytest.raises(MissingError, match="no folder"):
+        list_predictions(tmp_path / "absent")
+    with pytest.raises(InputError, match=r"holds no .*\.npy"):
+        list_predictions(tmp_path)
+    save(tmp_path / "b.npy", ALPHA)
+    save(tmp_path / "a.TIFF", ALPHA)
+    (tmp_path / "notes.txt").write_text("x")
+    assert list(list_predictions(tmp_path)) == ["a", "b"]
+    save(tmp_path / "a.png", ALPHA)
+    with pytest.raises(InputError, match=r"a\.TIFF and a\.png; remove one"):
+        list_predictions(tmp_path)

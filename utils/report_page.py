@@ -1,0 +1,109 @@
+"""The report of one evaluation as a single HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from utils.files import atomic_path
+from utils.results import COLUMNS, Row
+from utils.statistics import Summary, summarise
+
+TEMPLATE = Path(__file__).with_suffix(".html")
+BINS = 24
+WIDTH, HEIGHT, MARGIN = 220, 90, 14  # px, of one histogram; the margin holds its axis
+
+
+def write_report(path: Path, title: str, rows: Sequence[Row], settings: Mapping[str, Any]) -> None:
+    """Write the page: summary, histograms, settings, and a gallery sorted by error. Atomic.
+
+    Args:
+        rows: those that were measured hold `thumbnails` and `thumbnail_size` in `extra`
+            (utils.thumbnails).
+        settings: what decided the numbers, shown as it is.
+    """
+    measured = [row for row in rows if row.scores]
+    values = np.array([[row.scores[column] for column in COLUMNS] for row in measured])
+    parts = {
+        "title": escape(title),
+        "failures": _failures(rows),
+        "summary": _summary(summarise(values)) if measured else "",
+        "histograms": "".join(map(_histogram, COLUMNS, values.T)) if measured else "",
+        "settings": "".join(
+            f"<dt>{escape(k)}</dt><dd>{_text(v)}</dd>" for k, v in settings.items()
+        ),
+        "options": "".join(f"<option>{column}</option>" for column in COLUMNS),
+        "images": _images(measured),
+    }
+    template = TEMPLATE.read_text(encoding="utf-8")
+    page = re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], template)
+    with atomic_path(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{escape(str(key))} {_text(part)}" for key, part in value.items())
+    return {None: "none", True: "yes", False: "no"}.get(value, escape(str(value)))
+
+
+def _failures(rows: Sequence[Row]) -> str:
+    failed = [row for row in rows if row.error]
+    if not failed:
+        return ""
+    lines = "".join(f"<li>{escape(row.name)}: {escape(row.error)}</li>" for row in failed)
+    count = f"{len(failed)} of {len(rows)} images could not be measured"
+    return f'<div class="failed"><p>{count}; they enter no number below.</p><ul>{lines}</ul></div>'
+
+
+def _summary(summaries: Sequence[Summary]) -> str:
+    head = "<tr><th>metric</th><th>mean</th><th>95 % interval</th><th>median</th><th>s.e.</th></tr>"
+    lines = "".join(
+        f"<tr><td>{column}</td><td>{s.mean:.4g}</td><td>{s.low:.4g} to {s.high:.4g}</td>"
+        f"<td>{s.median:.4g}</td><td>{s.standard_error:.2g}</td></tr>"
+        for column, s in zip(COLUMNS, summaries, strict=True)
+    )
+    return f"<table>{head}{lines}</table>"
+
+
+def _histogram(column: str, values: np.ndarray) -> str:
+    """An SVG: how many images lie where, and a line at the mean."""
+    low, high = float(values.min()), float(values.max())
+    span = high - low or 1.0
+    counts, edges = np.histogram(values, BINS, (low, low + span))
+    step, tallest = WIDTH / BINS, HEIGHT - MARGIN
+    bars = "".join(
+        f'<rect x="{i * step:.1f}" y="{tallest * (1 - count / counts.max()):.1f}" '
+        f'width="{step - 1:.1f}" height="{tallest * count / counts.max():.1f}">'
+        f"<title>{edges[i]:.4g} to {edges[i + 1]:.4g}: {count} images</title></rect>"
+        for i, count in enumerate(counts)
+        if count
+    )
+    mean = (float(values.mean()) - low) / span * WIDTH
+    return (
+        f'<figure><figcaption>{column}</figcaption><svg width="{WIDTH}" height="{HEIGHT}" '
+        f'role="img" aria-label="histogram of {column}">{bars}'
+        f'<line x1="{mean:.1f}" x2="{mean:.1f}" y1="0" y2="{tallest}"/>'
+        f'<text x="0" y="{HEIGHT - 2}">{low:.4g}</text>'
+        f'<text x="{WIDTH}" y="{HEIGHT - 2}" text-anchor="end">{high:.4g}</text></svg></figure>'
+    )
+
+
+def _images(rows: Sequence[Row]) -> str:
+    entries = [
+        {
+            "name": row.name,
+            "scores": row.scores,
+            "thumbnails": row.extra["thumbnails"],
+            "thumbnail_size": row.extra["thumbnail_size"],
+        }
+        for row in rows
+    ]
+    # In a script element only "</" and "<!--" could end or upset it.
+    return json.dumps(entries, separators=(",", ":")).replace("<", "\\u003c")
