@@ -7,60 +7,105 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from DemoData.noise import fractal_noise
+from DemoData.camera import Development, add_traces, blur_layers, composite
+from DemoData.canvas import Canvas
+from DemoData.people import KINDS, Person, paint_person, random_kind, random_person
 from DemoData.scenes import draw_scene
+from DemoData.shapes import random_light
+from DemoData.skeleton import Pose, place
+
+# Where the head's centre is: from the top, as shares of the picture (least, most).
+HEAD_Y = {
+    "close-up": (0.35, 0.6),
+    "bust": (0.24, 0.45),
+    "half": (0.14, 0.34),
+    "whole": (0.08, 0.2),
+    "seated": (0.12, 0.4),
+}
+COMPANY = (0.78, 0.16, 0.06)  # shares of portraits with one, two and three people
 
 
 @dataclass(frozen=True)
 class Portrait:
     """The layers of one portrait, all of one height and width.
 
-    image = alpha * foreground + (1 - alpha) * background, rounded, then noise and JPEG traces.
+    photo before noise and JPEG = alpha * foreground + (1 - alpha) * background, rounded.
 
     Attributes:
         image: (H, W, 3) uint8 RGB, the photo.
         alpha: (H, W) uint8.
         foreground: (H, W, 3) uint8 RGB, defined everywhere.
         background: (H, W, 3) uint8 RGB, the scene without the person.
+        people: who is in it.
     """
 
     image: np.ndarray
     alpha: np.ndarray
     foreground: np.ndarray
     background: np.ndarray
+    people: tuple[Person, ...]
 
 
 def draw_portrait(rng: np.random.Generator, size: int, hide_face: str = "never") -> Portrait:
-    """Draw people and a scene of `size` x `size` pixels."""
-    del hide_face
-    background = draw_scene(rng, size)
-    scale = 4
-    canvas = np.zeros((size * scale, size * scale), np.uint8)
-    unit = size * scale * rng.uniform(0.12, 0.22)
-    centre = np.array([rng.uniform(0.35, 0.65), rng.uniform(0.35, 0.5)]) * size * scale
-    strands = []
-    for _ in range(1500):
-        angle = rng.uniform(np.pi, 2 * np.pi)
-        steps = np.linspace(0, 1, 12)[:, None]
-        direction = np.array([np.cos(angle), np.sin(angle)])
-        tip = np.array([rng.normal(0, 0.3), rng.uniform(0.2, 1.5)])
-        points = centre + unit * (direction * (0.9 + 0.3 * steps) + tip * steps**2)
-        strands.append(points.astype(np.int32))
-    cv2.polylines(canvas, strands, False, 90)
-    skin = 170
-    head = tuple(int(v) for v in centre)
-    cv2.ellipse(canvas, head, (int(unit * 0.75), int(unit)), 0, 0, 360, skin, -1)
-    shoulder = (head[0], int(head[1] + 2.8 * unit))
-    cv2.ellipse(canvas, shoulder, (int(unit * 2), int(unit * 1.7)), 0, 0, 360, 130, -1)
-    covered = cv2.resize(
-        (canvas > 0).astype(np.uint8) * 255, (size, size), interpolation=cv2.INTER_AREA
-    )
-    shade = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)
-    shade = np.where(covered > 0, shade * 255 / np.maximum(covered, 1), 128)
-    shade += 15 * fractal_noise(rng, shade.shape, cells=4)
-    tint = rng.uniform(0.6, 1.2, 3).astype(np.float32)
-    foreground = np.clip(shade[..., None] * tint, 0, 255).astype(np.uint8)
-    share = covered[..., None] / np.float32(255)
-    image = share * foreground + (1 - share) * background
-    image += rng.normal(0, rng.uniform(0.5, 6), image.shape)
-    return Portrait(np.clip(image + 0.5, 0, 255).astype(np.uint8), covered, foreground, background)
+    """Draw people and a scene of `size` x `size` pixels.
+
+    Args:
+        rng: everything random comes from it.
+        size: side in pixels.
+        hide_face: blur the faces "never", "always" or on "some" portraits, as P3M-10K does on all
+            of its own for the people's privacy.
+    """
+    scene = draw_scene(rng, size)
+    canvas = Canvas((size, size))
+    light = random_light(rng, scene.mean(axis=(0, 1)) / 255)
+    people, poses = _gather(rng, scene)
+    for person, pose in zip(people, poses, strict=True):
+        paint_person(rng, canvas, light, person, pose)
+    blur_layers(rng, canvas)
+    alpha = np.round(canvas.alpha * 255).astype(np.uint8)
+    planes = np.clip(canvas.unpremultiplied() * 255 + 0.5, 0, 255).astype(np.uint8)
+    foreground = cv2.merge(list(planes))
+    hidden = rng.random() < 0.3
+    if hide_face == "always" or (hide_face == "some" and hidden):
+        for pose in poses:
+            foreground = _hide_face(foreground, pose)
+    develop = Development(rng)
+    foreground, background = develop.apply(foreground), develop.apply(scene)
+    image = add_traces(rng, composite(alpha, foreground, background))
+    return Portrait(image, alpha, foreground, background, tuple(people))
+
+
+def _gather(rng: np.random.Generator, scene: np.ndarray) -> tuple[list[Person], list[Pose]]:
+    """People and their poses in the picture, the farthest first."""
+    size, kind = len(scene), random_kind(rng)
+    count = 1 + int(rng.choice(3, p=COMPANY))
+    _, least, most = KINDS[kind]
+    unit = rng.uniform(least, most) * size * (1 if count == 1 else 0.8)
+    gap = max(1.7 * unit, size / (count + 1)) * rng.uniform(0.75, 1.1)
+    middle = size * (0.5 + rng.normal(0, 0.08 if count == 1 else 0.03))
+    people, poses = [], []
+    for i in range(count):
+        near = None
+        if rng.random() < 0.18:  # dressed like what is behind
+            y, x = rng.integers(0, size, 2)
+            near = scene[y, x] / np.float32(255)
+        person = random_person(rng, kind, near)
+        own = unit * (1 if count == 1 else rng.uniform(0.85, 1.1))
+        x = middle + gap * (i - (count - 1) / 2)
+        poses.append(place(person.pose, own, (x, size * rng.uniform(*HEAD_Y[kind]))))
+        people.append(person)
+    order = np.argsort([pose.unit for pose in poses])
+    return [people[i] for i in order], [poses[i] for i in order]
+
+
+def _hide_face(foreground: np.ndarray, pose: Pose) -> np.ndarray:
+    """Blur an oval over a face that can be seen."""
+    if pose.head[2, 2] < 0:
+        return foreground
+    x, y = pose.head_point(np.array([0, 0.08, 0.3]))[:2]
+    mask = np.zeros(foreground.shape[:2], np.uint8)
+    axes = (max(1, int(0.34 * pose.unit)), max(1, int(0.44 * pose.unit)))
+    cv2.ellipse(mask, (int(x), int(y)), axes, 0, 0, 360, 255, -1)
+    soft = cv2.blur(mask, (1 + int(0.1 * pose.unit),) * 2).astype(np.float32) / 255
+    blurred = cv2.blur(foreground, (1 + int(0.25 * pose.unit),) * 2)
+    return cv2.blendLinear(blurred, foreground, soft, 1 - soft)
