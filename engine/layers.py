@@ -6,15 +6,17 @@ import threading
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import ImageColor
 
-from utils.errors import InputError, MissingError
+from utils.composition import composite, fit_background
+from utils.errors import InputError
 from utils.foreground import solve_fg_bg
-from utils.images import read_photo
+from utils.images import MAX_PIXELS, list_images, read_photo
 
 KEPT_MARGIN = 2  # transparent pixels around the person that keep a colour in a cut-out
 
@@ -69,7 +71,7 @@ class LayerMaker:
                 layers["cutout"] = make_cutout(foreground, alpha)
             if "composite" in self.kinds:
                 background = self.background(photo, alpha, name)
-                layers["composite"] = composite(foreground, background, alpha)
+                layers["composite"] = composite(foreground, background, to_integers(alpha, 8))
         return layers
 
     def foreground(self, photo: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -100,14 +102,7 @@ def make_cutout(foreground: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return np.dstack([foreground * near[..., None], opacity])
 
 
-def composite(foreground: np.ndarray, background: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Lay (H, W, 3) uint8 foreground over background by (H, W) float alpha; (H, W, 3) uint8."""
-    weight = alpha.astype(np.float32)[..., None]
-    mixed = foreground * weight + background * (1 - weight)
-    return np.rint(mixed).astype(np.uint8)
-
-
-def read_background(text: str, max_pixels: int | None = None) -> Background:
+def read_background(text: str, max_pixels: int = MAX_PIXELS) -> Background:
     """Understand `--background`: a colour's name, #rrggbb, a photo, a folder, or blur:<pixels>.
 
     A photo is scaled to cover the portrait and cut at its middle. Of a folder every portrait gets
@@ -115,20 +110,22 @@ def read_background(text: str, max_pixels: int | None = None) -> Background:
     sigma 25 pixels, with the person left out of the sum.
 
     Raises:
-        InputError: none of these; MissingError: an empty folder.
+        InputError: none of these, or a folder without photos.
     """
     path = Path(text)
-    limit = {} if max_pixels is None else {"max_pixels": max_pixels}
+
+    @lru_cache(maxsize=2)  # a video's frames, and most photos of one camera, are of one size
+    def fitted(picture: Path, size: tuple[int, int]) -> np.ndarray:
+        return fit_background(read_photo(picture, max_pixels), size)
+
     if path.is_dir():
-        files = sorted(_photos_in(path))
-        if not files:
-            raise MissingError(f"--background {path} holds no photo (looked for .jpg .jpeg .png)")
-        return lambda photo, _, name: cover(
-            read_photo(files[zlib.crc32(name.encode()) % len(files)], **limit), photo.shape[:2]
+        files = list(list_images(path).values())
+        return lambda photo, _, name: fitted(
+            files[zlib.crc32(name.encode()) % len(files)], photo.shape[:2]
         )
     if path.is_file():
-        picture = read_photo(path, **limit)
-        return lambda photo, _, __: cover(picture, photo.shape[:2])
+        read_photo(path, max_pixels)  # what is wrong with it is said now
+        return lambda photo, _, __: fitted(path, photo.shape[:2])
     if text.startswith("blur:"):
         sigma = _blur_sigma(text)
         return lambda photo, alpha, _: blur_background(photo, alpha, sigma)
@@ -142,10 +139,6 @@ def read_background(text: str, max_pixels: int | None = None) -> Background:
     return lambda photo, _, __: np.full(photo.shape, colour, np.uint8)
 
 
-def _photos_in(folder: Path) -> list[Path]:
-    return [p for p in folder.iterdir() if p.suffix.lower() in {".jpg", ".jpeg", ".png"}]
-
-
 def _blur_sigma(text: str) -> float:
     try:
         sigma = float(text.removeprefix("blur:"))
@@ -154,18 +147,6 @@ def _blur_sigma(text: str) -> float:
     if not 0 < sigma <= 1000:
         raise InputError(f"--background {text} needs a number of pixels up to 1000, as in blur:25")
     return sigma
-
-
-def cover(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Scale (h, w, 3) so that it covers `size` (height, width), and cut its middle out."""
-    height, width = size
-    scale = max(height / picture.shape[0], width / picture.shape[1])
-    scaled_width = max(width, round(picture.shape[1] * scale))
-    scaled_height = max(height, round(picture.shape[0] * scale))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    scaled = cv2.resize(picture, (scaled_width, scaled_height), interpolation=method)
-    top, left = (scaled_height - height) // 2, (scaled_width - width) // 2
-    return scaled[top : top + height, left : left + width]
 
 
 def blur_background(photo: np.ndarray, alpha: np.ndarray, sigma: float) -> np.ndarray:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from engine.layers import LayerMaker, blur_background, cover, read_background
-from utils.errors import InputError, MissingError
+from engine.layers import LayerMaker, blur_background, read_background
+from utils.errors import InputError
 from utils.images import write_image
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
@@ -67,14 +67,6 @@ def test_backgrounds_from_files(portrait, tmp_path):
     assert used == {10, 20}
 
 
-def test_cover_keeps_aspect_and_middle():
-    picture = np.zeros((10, 40, 3), np.uint8)
-    picture[:, 15:25] = 255
-    assert cover(picture, (20, 20)).shape == (20, 20, 3)
-    assert cover(picture, (20, 20)).min() > 128
-    assert cover(picture, (7, 3)).shape == (7, 3, 3)
-
-
 def test_blurred_background_holds_nothing_of_the_person(portrait):
     photo, alpha = portrait
     blurred = blur_background(photo, (alpha > 0).astype(np.float32), sigma=5)
@@ -89,5 +81,5 @@ def test_backgrounds_that_are_none(text):
 
 
 def test_empty_background_folder(tmp_path):
-    with pytest.raises(MissingError, match="holds no photo"):
+    with pytest.raises(InputError, match="holds no"):
         read_background(str(tmp_path))
