@@ -1,7 +1,8 @@
-"""Matte photos: alpha, cut-outs and composites as image files.
+"""Matte photos and videos: alpha, cut-outs and composites as files.
 
     python predict.py --input photos --output mattes
     python predict.py --input me.jpg --output me.png --background green
+    python predict.py --input film.mp4 --output film.mov --smooth
     find . -name '*.jpg' | python predict.py --input - --output mattes --skip_existing
 
 A folder's outputs go to <output>/<kind>/<the input's tree>; every output is whole or not there.
@@ -10,20 +11,27 @@ A folder's outputs go to <output>/<kind>/<the input's tree>; every output is who
 from __future__ import annotations
 
 import argparse
+import itertools
+import os
 import sys
 import warnings
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from engine.distributed import Processes, gpus_to_launch, join, launch
-from engine.jobs import KINDS, Job, find_sources, leave_existing, output_is_file, plan_jobs
+from engine import jobs as planning
+from engine.jobs import Job, is_video
 from engine.layers import LayerMaker, read_background
 from engine.prediction import Predictor, predict_photos
-from engine.predictors import load_predictor
+from engine.predictors import load_predictor, needs_torch
+from engine.video import has_display, predict_videos
 from utils.errors import InputError, run_script
 from utils.images import MAX_PIXELS, read_photo
+
+if TYPE_CHECKING:
+    from engine.distributed import Processes
 
 
 def parse_args() -> argparse.Namespace:
@@ -31,17 +39,20 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--input", required=True, help="photo, folder, glob, or - for a list of paths")
-    add("--output", type=Path, required=True, help="folder, or file for one photo and kind")
-    add("--checkpoint", type=Path, help="ours or the authors' (default: checkpoints/demo.pth)")
-    add("--write", nargs="+", choices=KINDS, help="default: alpha cutout; one file: cutout")
+    add("--input", required=True, help="photo, video, folder, glob, camera:0, - (list of paths)")
+    add("--output", type=Path, help="folder, or file for one input and kind; none with --show")
+    add("--checkpoint", type=Path, help=".pth (ours, the authors') or .onnx (default: the demo's)")
+    add("--write", nargs="+", choices=planning.KINDS, help="default: alpha cutout; file: cutout")
     add("--background", help="of the composite: green, #rrggbb, photo, folder, blur:25")
     add("--no_foreground", action="store_true", help="keep the photo's colours in the cut-out")
-    add("--bits", type=int, choices=(8, 16), default=8, help="of the alpha")
-    add("--format", choices=("png", "webp", "tiff"), default="png", help="of files in a folder")
+    add("--bits", type=int, choices=(8, 16), default=8, help="of a photo's alpha")
+    add("--format", choices=planning.PHOTO_FORMATS, default="png", help="of photos in a folder")
+    add("--video_format", choices=planning.VIDEO_FORMATS, default="prores", help="likewise")
+    add("--smooth", action="store_true", help="less flicker in a video's alpha")
+    add("--show", action="store_true", help="show videos in a window; q ends")
     add("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto")
     add("--gpus", type=int, nargs="*", help="default: all there are; none after it: the CPU")
-    add("--batch_size", type=int, default=1, help="photos of equal size at once")
+    add("--batch_size", type=int, default=1, help="photos of equal size, or frames, at once")
     add("--num_workers", type=int, default=2, help="threads that decode, and that encode")
     add("--max_pixels", type=int, default=MAX_PIXELS, help="larger photos are refused")
     existing = parser.add_mutually_exclusive_group()
@@ -52,83 +63,85 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    kinds = wanted_kinds(args)
     warnings.filterwarnings("ignore", module="PIL")  # broken EXIF: what can't be read is left out
+    if not needs_torch(args.checkpoint) and "LOCAL_RANK" not in os.environ:
+        return predict(args, None)
+    from engine.distributed import gpus_to_launch, join, launch
+
     if several := gpus_to_launch(args.gpus):
         return launch(several)
     with join(args.gpus) as processes:
-        # One process looks at what is there before any of them writes.
-        jobs, errors = processes.gather(plan(args, kinds) if processes.is_main else None)[0]
-        layers = LayerMaker(
-            kinds,
-            background=read_background(args.background or "green", args.max_pixels),
-            solve=not args.no_foreground,
-            bits=args.bits,
-        )
-        predictor, about = load_predictor(
-            args.checkpoint, device=processes.device, precision=args.precision
-        )
-        if processes.is_main:
-            print(about)
-        failed = run(processes, jobs, predictor, layers, args)
-        failed = sum(processes.gather(failed))
-        if processes.is_main:
-            print(f"{len(jobs) - failed} photos written to {args.output}, {failed + errors} failed")
-        return 1 if failed + errors else 0
+        return predict(args, processes)
 
 
-def wanted_kinds(args: argparse.Namespace) -> list[str]:
-    """Return the kinds to write, and refuse options that would do nothing."""
-    default = ["cutout"] if output_is_file(args.output) else ["alpha", "cutout"]
-    if args.background:
-        default = ["composite"] if output_is_file(args.output) else [*default, "composite"]
-    kinds = list(dict.fromkeys(args.write or default))
-    if args.background and "composite" not in kinds:
-        raise InputError("--background is of the composite; add composite to --write")
+def predict(args: argparse.Namespace, processes: Processes | None) -> int:
+    """Matte this process's share of the inputs; 1 if any of them, in any process, failed."""
+    is_main = processes is None or processes.is_main
+    kinds = planning.choose_kinds(args.write, args.background, args.output)
+    check_options(args, kinds)
+    # One process looks at what is there before any of them writes.
+    jobs, refused = plan(args, kinds) if is_main else ([], 0)
+    if processes:
+        jobs, refused = processes.gather((jobs, refused))[0]
+    background = read_background(args.background or "green", args.max_pixels)
+    layers = LayerMaker(kinds, background, solve=not args.no_foreground, bits=args.bits)
+    predictor, about = load_predictor(
+        args.checkpoint, device=processes.device if processes else None, precision=args.precision
+    )
+    if is_main:
+        print(about)
+    share = processes.share(jobs) if processes else jobs
+    failed = run(share, predictor, layers, args, quiet=not is_main)
+    failed = sum(processes.gather(failed)) if processes else failed
+    if is_main:
+        print(f"{len(jobs) - failed} written to {args.output}, {failed + refused} failed")
+    return 1 if failed + refused else 0
+
+
+def check_options(args: argparse.Namespace, kinds: list[str]) -> None:
+    """Refuse options that contradict one another."""
+    if args.output is None and not args.show:
+        raise InputError("name an --output, or --show a video")
+    if args.show and not has_display():
+        raise InputError("--show finds no display here; leave it out")
     if args.no_foreground and "foreground" in kinds:
         raise InputError("--no_foreground leaves no foreground to write; drop one of the two")
     if args.bits == 16 and args.format == "webp":
         raise InputError("--format webp has no 16-bit alpha; use png or tiff")
     if min(args.batch_size, args.num_workers, args.max_pixels) < 1:
         raise InputError("--batch_size, --num_workers and --max_pixels must be at least 1")
-    return kinds
 
 
 def plan(args: argparse.Namespace, kinds: list[str]) -> tuple[list[Job], int]:
     """Find the inputs and name the outputs; returns the jobs and how many inputs are refused."""
-    sources = find_sources(args.input, sys.stdin, skip=args.output)
-    jobs, errors = plan_jobs(sources, args.output, kinds, f".{args.format}")
-    jobs = leave_existing(jobs, skip=args.skip_existing, overwrite=args.overwrite)
+    sources = planning.find_sources(args.input, sys.stdin, skip=args.output)
+    formats = planning.Formats(args.format, args.video_format)
+    jobs, errors = planning.plan_jobs(sources, args.output, kinds, formats)
     for error in errors:
         print(f"error: {error}", file=sys.stderr)
+    jobs = planning.leave_existing(jobs, skip=args.skip_existing, overwrite=args.overwrite)
     return jobs, len(errors)
 
 
 def run(
-    processes: Processes,
-    jobs: list[Job],
-    predictor: Predictor,
-    layers: LayerMaker,
-    args: argparse.Namespace,
+    jobs: list[Job], predictor: Predictor, layers: LayerMaker, args: argparse.Namespace, quiet: bool
 ) -> int:
-    """Matte this process's share and report bad files as they come; returns how many they were."""
-    failed = 0
-    share = processes.share(jobs)
-    outcomes = predict_photos(
-        share,
-        predictor,
-        layers,
-        batch_size=args.batch_size,
-        workers=args.num_workers,
-        read=partial(read_photo, max_pixels=args.max_pixels),
+    """Matte photos, then videos; report bad ones as they come. Returns how many those were."""
+    photos = [job for job in jobs if not is_video(job.source)]
+    videos = [job for job in jobs if is_video(job.source)]
+    common: dict[str, Any] = {"batch_size": args.batch_size, "workers": args.num_workers}
+    read = partial(read_photo, max_pixels=args.max_pixels)
+    outcomes = predict_photos(photos, predictor, layers, read=read, **common)
+    if photos:
+        outcomes = tqdm(outcomes, total=len(photos), desc="photos", unit="photo", disable=quiet)
+    frames = predict_videos(
+        videos, predictor, layers, smooth=args.smooth, show=args.show, quiet=quiet, **common
     )
-    bar = tqdm(total=len(share), desc="photos", unit="photo", disable=not processes.is_main)
-    with bar:
-        for outcome in outcomes:
-            bar.update()
-            if outcome.error:
-                failed += 1
-                tqdm.write(f"error: {outcome.error}", file=sys.stderr)
+    failed = 0
+    for outcome in itertools.chain(outcomes, frames):
+        if outcome.error:
+            failed += 1
+            tqdm.write(f"error: {outcome.error}", file=sys.stderr)
     return failed
 
 

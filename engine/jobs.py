@@ -9,12 +9,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils import encoding, images
+from utils import images, video
 from utils.errors import InputError, MissingError
 
 PHOTO_ENDINGS = frozenset(images.KINDS)
-VIDEO_ENDINGS = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"})
+VIDEO_ENDINGS = video.READ_ENDINGS
+CAMERA = re.compile(r"camera:(\d+)")
 KINDS = ("alpha", "cutout", "foreground", "composite", "trimap")
+PHOTO_FORMATS = ("png", "webp", "tiff")
+VIDEO_FORMATS = ("prores", "vp9", "png")
 
 
 @dataclass(frozen=True)
@@ -27,15 +30,36 @@ class Source:
 
 @dataclass(frozen=True)
 class Job:
-    """One photo and the files that are made of it, by kind."""
+    """One photo, video or camera (source camera:0) and the files that are made of it, by kind."""
 
     source: Path
     outputs: dict[str, Path]
 
 
+@dataclass(frozen=True)
+class Formats:
+    """What is written into a folder.
+
+    Attributes:
+        photo: one of PHOTO_FORMATS.
+        video: prores (mp4 without alpha), vp9 or png (a folder of numbered ones).
+    """
+
+    photo: str = "png"
+    video: str = "prores"
+
+    def endings(self, source: Path) -> dict[str, str]:
+        """Return the ending of every kind made of this source."""
+        if not is_video(source):
+            return dict.fromkeys(KINDS, f".{self.photo}")
+        if self.video == "prores":
+            return dict.fromkeys(KINDS, ".mp4") | {"cutout": ".mov"}
+        return dict.fromkeys(KINDS, ".webm" if self.video == "vp9" else "")
+
+
 def is_video(path: Path) -> bool:
-    """Whether the ending is that of a video."""
-    return path.suffix.lower() in VIDEO_ENDINGS
+    """Whether frames come from it: its ending is that of a video, or it names a camera."""
+    return path.suffix.lower() in VIDEO_ENDINGS or CAMERA.fullmatch(str(path)) is not None
 
 
 def find_sources(text: str, lines: Iterable[str] = (), *, skip: Path | None = None) -> list[Source]:
@@ -43,7 +67,7 @@ def find_sources(text: str, lines: Iterable[str] = (), *, skip: Path | None = No
 
     Args:
         text: a photo or video, a folder (all photos below it; hidden ones are left out), a glob
-            (`**` goes down), or `-` for one path a line in `lines`.
+            (`**` goes down), camera:0, or `-` for one path a line in `lines`.
         lines: the list of paths for `-`; absolute ones keep their whole tree.
         skip: the output folder; inside an input folder it is passed over.
 
@@ -55,6 +79,8 @@ def find_sources(text: str, lines: Iterable[str] = (), *, skip: Path | None = No
     if text == "-":
         listed = [Path(line) for line in (line.strip("\r\n") for line in lines) if line.strip()]
         sources = [Source(path, path.relative_to(path.anchor)) for path in listed]
+    elif CAMERA.fullmatch(text):
+        sources = [Source(path, Path(text.replace(":", "")))]
     elif path.is_dir():
         sources = [Source(file, file.relative_to(path)) for file in _photos_below(path, skip)]
     elif path.is_file():
@@ -65,7 +91,7 @@ def find_sources(text: str, lines: Iterable[str] = (), *, skip: Path | None = No
     elif glob.has_magic(text):
         base = Path(re.split(r"[^/\\]*[*?\[]", text, maxsplit=1)[0])
         files = (Path(name) for name in sorted(glob.glob(text, recursive=True)))
-        files = (file for file in files if file.suffix.lower() in PHOTO_ENDINGS)
+        files = (file for file in files if file.suffix.lower() in PHOTO_ENDINGS | VIDEO_ENDINGS)
         sources = [Source(file, file.relative_to(base)) for file in files]
     else:
         raise MissingError(f"{text} is not there; --input takes a photo, a video, a folder or '*'")
@@ -89,19 +115,40 @@ def _photos_below(folder: Path, skip: Path | None) -> list[Path]:
     return sorted(path for path in found if path.suffix.lower() in PHOTO_ENDINGS)
 
 
+def choose_kinds(
+    write: Sequence[str] | None, background: str | None, output: Path | None
+) -> list[str]:
+    """Return what is to be made: `write`, or by default alpha and cut-out.
+
+    A background asks for the composite too; one output file is the composite or the cut-out;
+    without an output the composite is shown.
+
+    Raises:
+        InputError: a background that nothing would use.
+    """
+    if output is None:
+        return ["composite"]
+    extra = ["composite"] if background else []
+    default = (extra or ["cutout"]) if output_is_file(output) else ["alpha", "cutout", *extra]
+    kinds = list(dict.fromkeys(write or default))
+    if background and "composite" not in kinds:
+        raise InputError("--background is of the composite; add composite to --write")
+    return kinds
+
+
 def output_is_file(output: Path) -> bool:
     """Whether `--output` names one file rather than a folder."""
-    return not output.is_dir() and output.suffix.lower() in encoding.KINDS.keys() | VIDEO_ENDINGS
+    return not output.is_dir() and video.is_media_name(output)
 
 
-def plan_job(source: Source, output: Path, kinds: Sequence[str], ending: str) -> Job:
-    """Say where a photo's outputs go: <output>/<kind>/<tree>/<stem><ending>, or `output` itself.
+def plan_job(source: Source, output: Path, kinds: Sequence[str], formats: Formats) -> Job:
+    """Say where the outputs go: <output>/<kind>/<tree>/<stem><ending>, or `output` itself.
 
     Args:
-        source: the photo.
-        output: a folder, or a file when one kind is written of one photo.
+        source: the photo, video or camera.
+        output: a folder, or a file when one kind is written of one source.
         kinds: some of KINDS.
-        ending: with its dot; the file's own ending is used when `output` is a file.
+        formats: decides the endings in a folder.
 
     Raises:
         InputError: a path that would leave the output folder, an output that is the input, or a
@@ -120,7 +167,10 @@ def plan_job(source: Source, output: Path, kinds: Sequence[str], ending: str) ->
                 f"{source.path} would be written outside {output} because of its '..'; "
                 "give the path without it"
             )
-        outputs = {kind: output / kind / source.relative.with_suffix(ending) for kind in kinds}
+        endings = formats.endings(source.path)
+        outputs = {
+            kind: output / kind / source.relative.with_suffix(endings[kind]) for kind in kinds
+        }
     for kind, path in outputs.items():
         if kind in ("alpha", "cutout", "trimap") and path.suffix.lower() in (".jpg", ".jpeg"):
             raise InputError(f"{path} can't hold {kind} without loss; use .png, .webp or .tiff")
@@ -130,13 +180,19 @@ def plan_job(source: Source, output: Path, kinds: Sequence[str], ending: str) ->
 
 
 def plan_jobs(
-    sources: Sequence[Source], output: Path, kinds: Sequence[str], ending: str
+    sources: Sequence[Source], output: Path | None, kinds: Sequence[str], formats: Formats
 ) -> tuple[list[Job], list[InputError]]:
     """Plan every source; what can't be planned comes back as errors and doesn't stop the rest.
 
+    Without an `output` videos and cameras are only shown.
+
     Raises:
-        InputError: several sources, but `output` is one file.
+        InputError: several sources, but `output` is one file; a photo without an output.
     """
+    if output is None:
+        if not all(is_video(source.path) for source in sources):
+            raise InputError("photos need an --output; only videos and cameras can be just shown")
+        return [Job(source.path, {}) for source in sources], []
     if len(sources) > 1 and output_is_file(output):
         raise InputError(f"--output {output} is one file for {len(sources)} photos; name a folder")
     jobs: list[Job] = []
@@ -144,7 +200,7 @@ def plan_jobs(
     taken: dict[Path, Path] = {}
     for source in sources:
         try:
-            job = plan_job(source, output, kinds, ending)
+            job = plan_job(source, output, kinds, formats)
             first = next(iter(job.outputs.values()))
             if first in taken:
                 raise InputError(

@@ -22,14 +22,19 @@ if TYPE_CHECKING:
 DEMO_CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "demo.pth"
 
 
+def needs_torch(path: Path | None) -> bool:
+    """Whether a checkpoint of this name runs with PyTorch."""
+    return path is None or path.suffix.lower() != ".onnx"
+
+
 def load_predictor(
-    path: Path | None, *, device: torch.device, precision: str
+    path: Path | None, *, device: torch.device | None, precision: str
 ) -> tuple[Predictor, str]:
     """Load a checkpoint.
 
     Args:
         path: ours or the authors' .pth; None is checkpoints/demo.pth.
-        device: where it is to run.
+        device: where it is to run; None is the CPU.
         precision: auto, fp32, bf16 or fp16.
 
     Returns:
@@ -47,7 +52,7 @@ def load_predictor(
     return _load_torch(path or DEMO_CHECKPOINT, device, precision)
 
 
-def _load_torch(path: Path, device: torch.device, precision: str) -> tuple[Predictor, str]:
+def _load_torch(path: Path, device: torch.device | None, precision: str) -> tuple[Predictor, str]:
     import torch
 
     from models import CONFIGS
@@ -55,7 +60,7 @@ def _load_torch(path: Path, device: torch.device, precision: str) -> tuple[Predi
     from models.inference import predict_batch
 
     checkpoint = read_checkpoint(path)
-    model = model_from_checkpoint(checkpoint, path).to(device)
+    model = model_from_checkpoint(checkpoint, path).to(device or "cpu")
 
     def predict(photos: list[np.ndarray]) -> Any:
         try:

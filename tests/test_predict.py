@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import pytest
 import predict
 from utils.errors import InputError, MissingError
 from utils.images import read_photo, read_rgba, write_image
+from utils.video import open_writer
 
 
 @dataclass
@@ -61,9 +63,7 @@ def test_bad_file_means_status_1(command, photo, capsys):
     predict.Path("photos/broken.jpg").write_text("hello")
     assert command("--input", "photos", "--output", "out") == 1
     seen = capsys.readouterr()
-    assert (
-        "error: photos/broken.jpg" in seen.err and "1 photos written to out, 1 failed" in seen.out
-    )
+    assert "error: photos/broken.jpg" in seen.err and "1 written to out, 1 failed" in seen.out
     assert command("--input", "photos", "--output", "out", "--skip_existing") == 1
 
 
@@ -73,9 +73,12 @@ def test_bad_file_means_status_1(command, photo, capsys):
         (("--background", "red", "--write", "alpha"), "add composite"),
         (("--no_foreground", "--write", "foreground"), "drop one"),
         (("--batch_size", "0"), "at least 1"),
+        (("--bits", "16", "--format", "webp"), "no 16-bit"),
+        (("--show",), "no display"),
     ],
 )
-def test_options_that_would_do_nothing(command, photo, options, words):
+def test_options_that_contradict(command, photo, options, words, monkeypatch):
+    monkeypatch.setattr(predict, "has_display", lambda: False)
     with pytest.raises(InputError, match=words):
         command("--input", "photos", "--output", "out", *options)
 
@@ -86,3 +89,16 @@ def test_missing_checkpoint_is_one_sentence(photo, monkeypatch, tmp_path):
     monkeypatch.setattr("sys.argv", ["predict.py", *arguments])
     with pytest.raises(MissingError, match=r"none\.pth"):
         predict.main()
+
+
+def test_video_to_files(command, tmp_path):
+    av = pytest.importorskip("av", reason="PyAV is optional: requirements-video.txt")
+    with open_writer(tmp_path / "film.mp4", (32, 48), 3, Fraction(10), None) as writer:
+        for i in range(4):
+            writer.write(np.full((32, 48, 3), 60 * i, np.uint8), Fraction(i, 10))
+    arguments = ("--input", "film.mp4", "--no_foreground", "--smooth")
+    assert command(*arguments, "--output", "out") == 0
+    for name in ("out/alpha/film.mp4", "out/cutout/film.mov"):
+        with av.open(name) as container:
+            assert len(list(container.decode(video=0))) == 4
+    assert command(*arguments, "--output", "green.webm", "--background", "green") == 0

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.jobs import Source, find_sources, leave_existing, plan_jobs
+from engine.jobs import Formats, Source, find_sources, leave_existing, plan_jobs
 from utils.errors import InputError, MissingError
 
 
@@ -59,7 +59,9 @@ def test_inputs_that_hold_no_photo(photos, monkeypatch, text, error, words):
 
 
 def test_outputs_keep_the_tree(photos, tmp_path):
-    jobs, errors = plan_jobs(find_sources(str(photos)), tmp_path / "o", ["alpha", "cutout"], ".png")
+    jobs, errors = plan_jobs(
+        find_sources(str(photos)), tmp_path / "o", ["alpha", "cutout"], Formats()
+    )
     assert not errors
     assert jobs[2].outputs == {
         "alpha": tmp_path / "o/alpha/sub/c.png",
@@ -73,39 +75,39 @@ def test_outputs_keep_the_tree(photos, tmp_path):
 )
 def test_one_bad_path_does_not_stop_the_rest(tmp_path, relative, words):
     sources = [Source(Path("b.jpg"), Path("b.jpg")), Source(Path("x", relative), Path(relative))]
-    jobs, errors = plan_jobs(sources, tmp_path, ["alpha"], ".png")
+    jobs, errors = plan_jobs(sources, tmp_path, ["alpha"], Formats())
     assert [job.source for job in jobs] == [Path("b.jpg")]
     assert len(errors) == 1 and words in str(errors[0]) and relative in str(errors[0])
 
 
 def test_output_that_is_the_input(photos):
     source = Source(photos / "a.PNG", Path("a.PNG"))
-    _, errors = plan_jobs([source], photos / "a.PNG", ["cutout"], ".png")
+    _, errors = plan_jobs([source], photos / "a.PNG", ["cutout"], Formats())
     assert "is the input itself" in str(errors[0])
 
 
 def test_output_that_is_another_input(tmp_path):
     touch(tmp_path / "a.png")
     touch(tmp_path / "alpha/a.png")
-    jobs, _ = plan_jobs(find_sources(str(tmp_path)), tmp_path, ["alpha"], ".png")
+    jobs, _ = plan_jobs(find_sources(str(tmp_path)), tmp_path, ["alpha"], Formats())
     with pytest.raises(InputError, match="is an input as well"):
         leave_existing(jobs, skip=False, overwrite=True)
 
 
 def test_one_file_holds_one_kind_of_one_photo(photos, tmp_path):
     source = Source(photos / "b.jpg", Path("b.jpg"))
-    (job,), _ = plan_jobs([source], tmp_path / "me.png", ["cutout"], ".png")
+    (job,), _ = plan_jobs([source], tmp_path / "me.png", ["cutout"], Formats())
     assert job.outputs == {"cutout": tmp_path / "me.png"}
-    _, errors = plan_jobs([source], tmp_path / "me.png", ["cutout", "alpha"], ".png")
+    _, errors = plan_jobs([source], tmp_path / "me.png", ["cutout", "alpha"], Formats())
     assert "one file but 2 kinds" in str(errors[0])
-    _, errors = plan_jobs([source], tmp_path / "me.jpg", ["cutout"], ".png")
+    _, errors = plan_jobs([source], tmp_path / "me.jpg", ["cutout"], Formats())
     assert "can't hold cutout" in str(errors[0])
     with pytest.raises(InputError, match="one file for 2 photos"):
-        plan_jobs([source, source], tmp_path / "me.png", ["cutout"], ".png")
+        plan_jobs([source, source], tmp_path / "me.png", ["cutout"], Formats())
 
 
 def test_nothing_is_overwritten_unasked(photos, tmp_path):
-    jobs, _ = plan_jobs(find_sources(str(photos)), tmp_path / "o", ["alpha", "cutout"], ".png")
+    jobs, _ = plan_jobs(find_sources(str(photos)), tmp_path / "o", ["alpha", "cutout"], Formats())
     for path in jobs[0].outputs.values():
         touch(path)
     touch(jobs[1].outputs["alpha"])  # half done: is done again

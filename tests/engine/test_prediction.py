@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from engine.jobs import Job, find_sources, plan_jobs
+from engine.jobs import Formats, Job, find_sources, plan_jobs
 from engine.layers import LayerMaker, read_background
 from engine.prediction import Outcome, batches_by_size, map_ahead, predict_photos
 from utils.errors import InputError
@@ -26,7 +26,7 @@ def fake_predictor(photos):
 
 
 def run(folder, output, predictor=fake_predictor, **options):
-    jobs, _ = plan_jobs(find_sources(str(folder)), output, ["alpha"], ".png")
+    jobs, _ = plan_jobs(find_sources(str(folder)), output, ["alpha"], Formats())
     layers = LayerMaker(["alpha"], read_background("green"))
     return {o.job.source.name: o.error for o in predict_photos(jobs, predictor, layers, **options)}
 

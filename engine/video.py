@@ -1,0 +1,182 @@
+"""Videos and cameras to files: all stages overlap, and memory does not grow with the length."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import sys
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, nullcontext
+from dataclasses import replace
+from threading import Event
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from engine.jobs import CAMERA, Job
+from engine.layers import LayerMaker
+from engine.prediction import Matte, Outcome, Predictor, map_ahead
+from utils.errors import InputError
+from utils.smoothing import TemporalFilter
+from utils.video import Frame, Reader, open_reader, open_writer
+
+T = TypeVar("T")
+Layers = dict[str, np.ndarray]
+CHANNELS = {"alpha": 1, "trimap": 1, "foreground": 3, "composite": 3, "cutout": 4}
+
+
+def predict_videos(
+    jobs: Sequence[Job],
+    predictor: Predictor,
+    layers: LayerMaker,
+    *,
+    batch_size: int = 1,
+    workers: int = 2,
+    smooth: bool = False,
+    show: bool = False,
+    quiet: bool = False,
+) -> Iterator[Outcome]:
+    """Matte one video or camera after the other; yields an outcome for each.
+
+    Args:
+        jobs, predictor, layers, batch_size, workers, smooth: as `predict_video` has them.
+        show: in a window, too; q ends the video there.
+        quiet: without a progress bar.
+    """
+    layers = replace(layers, bits=8)  # video codecs take no more
+    for job in jobs:
+        camera = CAMERA.fullmatch(str(job.source))
+        try:
+            with (
+                open_reader(int(camera[1]) if camera else job.source) as reader,
+                stop_at_ctrl_c() if camera else nullcontext(Event()) as stop,
+                tqdm(
+                    total=reader.count or None, desc=reader.name, unit="frame", disable=quiet
+                ) as bar,
+            ):
+                for made in predict_video(
+                    job,
+                    reader,
+                    predictor,
+                    layers,
+                    batch_size=batch_size,
+                    workers=workers,
+                    smooth=smooth,
+                    stop=stop,
+                ):
+                    bar.update()
+                    if show and show_frame(reader.name, made) == ord("q"):
+                        stop.set()
+            yield Outcome(job)
+        except (InputError, OSError) as error:
+            yield Outcome(job, error=error)
+
+
+@contextmanager
+def stop_at_ctrl_c() -> Iterator[Event]:
+    """Hand out an event that Ctrl-C sets, so that what a camera gave so far is finished."""
+    stop = Event()
+    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def has_display() -> bool:
+    """Whether windows can be shown. OpenCV's own answer, where they can't, is to abort."""
+    names = ("DISPLAY", "WAYLAND_DISPLAY")
+    return not sys.platform.startswith("linux") or any(map(os.environ.get, names))
+
+
+def show_frame(title: str, layers: Layers) -> int:
+    """Show the composite, or the first layer there is, in a window; returns the key pressed.
+
+    Raises:
+        InputError: this OpenCV was built without windows.
+    """
+    image = layers["composite"] if "composite" in layers else next(iter(layers.values()))
+    try:
+        cv2.imshow(title, image if image.ndim == 2 else image[..., 2::-1])
+        return cv2.waitKey(1) & 0xFF
+    except cv2.error as error:
+        raise InputError("--show needs an OpenCV with windows, not opencv-*-headless") from error
+
+
+def predict_video(
+    job: Job,
+    reader: Reader,
+    predictor: Predictor,
+    layers: LayerMaker,
+    *,
+    batch_size: int = 1,
+    workers: int = 2,
+    smooth: bool = False,
+    stop: Event | None = None,
+) -> Iterator[Layers]:
+    """Matte a video frame by frame, write its layers, and hand out those of each frame written.
+
+    The files are there once the last frame was taken; until then, and if anything fails, not.
+
+    Args:
+        job: where to write; a camera may have no outputs.
+        reader: of the job's source.
+        predictor: runs in the caller's thread.
+        layers: makes what is written.
+        batch_size: frames that the network sees at once.
+        workers: threads that make layers; one more decodes, another one encodes.
+        smooth: filter the alphas over time.
+        stop: once set, no further frame is read and the files are finished with those so far.
+
+    Raises:
+        InputError: the video is broken from some frame on, or an output can't be written.
+    """
+    sound = job.source if job.source.is_file() else None
+    with ExitStack() as stack:
+        writers = {
+            kind: stack.enter_context(
+                open_writer(path, reader.size, CHANNELS[kind], reader.rate, sound)
+            )
+            for kind, path in job.outputs.items()
+        }
+
+        def make(item: tuple[Frame, Matte, np.ndarray]) -> tuple[Frame, Layers]:
+            frame, matte, alpha = item
+            return frame, layers(frame.image, alpha, matte.trimap, job.source.name)
+
+        def write(item: tuple[Frame, Layers]) -> Layers:
+            frame, made = item
+            for kind, writer in writers.items():
+                writer.write(made[kind], frame.time)
+            return made
+
+        wanted = itertools.takewhile(lambda _: not (stop and stop.is_set()), reader)
+        # Closed before the writers, and before the caller closes the reader.
+        frames = stack.enter_context(closing(read_ahead(wanted)))
+        matted = matte_frames(frames, predictor, batch_size, smooth)
+        yield from map_ahead(write, map_ahead(make, matted, workers), 1)
+
+
+def matte_frames(
+    frames: Iterable[Frame], predictor: Predictor, batch_size: int, smooth: bool
+) -> Iterator[tuple[Frame, Matte, np.ndarray]]:
+    """Yield every frame with what the network says of it and its alpha, smoothed if so wanted."""
+    steady = TemporalFilter() if smooth else None
+    source = iter(frames)
+    while batch := list(itertools.islice(source, batch_size)):
+        mattes = predictor([frame.image for frame in batch])
+        for frame, matte in zip(batch, mattes, strict=True):
+            yield frame, matte, steady(frame.image, matte.alpha) if steady else matte.alpha
+
+
+def read_ahead(items: Iterable[T]) -> Generator[T, None, None]:
+    """The same items, made in a thread of their own, two ahead."""
+    source = iter(items)
+    end = object()
+    for item in map_ahead(lambda _: next(source, end), itertools.count(), workers=1):
+        if item is end:
+            return
+        yield item  # type: ignore[misc]

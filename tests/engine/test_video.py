@@ -1,0 +1,99 @@
+import itertools
+import os
+import signal
+from contextlib import nullcontext
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+import pytest
+
+from engine import video
+from engine.jobs import Formats, Job, Source, plan_job
+from engine.layers import LayerMaker, read_background
+from engine.video import predict_video, predict_videos, stop_at_ctrl_c
+from utils.errors import InputError
+from utils.images import read_alpha
+from utils.video import Frame
+
+
+@dataclass
+class FakeMatte:
+    alpha: np.ndarray
+    trimap: np.ndarray
+
+
+def fake_predictor(photos):
+    """The red channel is the alpha."""
+    reds = [photo[..., 0] for photo in photos]
+    return [FakeMatte(red / np.float32(255), np.full_like(red, 128)) for red in reds]
+
+
+class FakeReader:
+    """Frame n is full of n; counts how many were taken. Breaks at frame `broken`."""
+
+    name, size, rate, count = "fake", (8, 10), Fraction(25), 0
+
+    def __init__(self, length, broken=-1):
+        self.length, self.broken, self.taken = length, broken, 0
+
+    def __iter__(self):
+        for n in itertools.islice(itertools.count(), self.length):
+            if n == self.broken:
+                raise InputError("fake is broken")
+            self.taken += 1
+            yield Frame(np.full((*self.size, 3), n % 256, np.uint8), n / self.rate)
+
+
+LAYERS = LayerMaker(["alpha"], read_background("green"))
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_every_frame_is_written_in_order(tmp_path, batch_size):
+    job = Job(Path("fake"), {"alpha": tmp_path / "alpha"})
+    reader = FakeReader(10)
+    made = list(predict_video(job, reader, fake_predictor, LAYERS, batch_size=batch_size))
+    assert len(made) == 10
+    for n in range(10):
+        assert (read_alpha(tmp_path / "alpha" / f"{n + 1:06d}.png") == n).all()
+
+
+def test_memory_does_not_grow_with_the_length(tmp_path):
+    reader = FakeReader(None)  # endless
+    frames = predict_video(Job(Path("fake"), {}), reader, fake_predictor, LAYERS, workers=2)
+    for done, _ in enumerate(itertools.islice(frames, 300), 1):
+        assert reader.taken - done < 16
+    frames.close()
+
+
+def test_a_stopped_camera_leaves_a_whole_file(tmp_path):
+    stop = Event()
+    job = Job(Path("fake"), {"alpha": tmp_path / "alpha"})
+    for n, _ in enumerate(predict_video(job, FakeReader(None), fake_predictor, LAYERS, stop=stop)):
+        if n == 5:
+            stop.set()
+    assert n >= 5
+    assert len(list((tmp_path / "alpha").iterdir())) == n + 1
+
+
+def test_a_broken_video_leaves_nothing_and_the_next_goes_on(tmp_path, monkeypatch):
+    readers = {"bad.mp4": FakeReader(20, broken=12), "good.mp4": FakeReader(3)}
+    monkeypatch.setattr(video, "open_reader", lambda path: nullcontext(readers[path.name]))
+    jobs = [
+        plan_job(Source(Path(name), Path(name)), tmp_path, ["alpha"], Formats(video="png"))
+        for name in readers
+    ]
+    bad, good = predict_videos(jobs, fake_predictor, LAYERS, quiet=True)
+    assert "broken" in str(bad.error) and good.error is None
+    assert [path.name for path in (tmp_path / "alpha").iterdir()] == ["good"]
+
+
+def test_ctrl_c_stops_a_camera():
+    with stop_at_ctrl_c() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.wait(1)
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+        Event().wait(1)

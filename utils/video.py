@@ -1,0 +1,163 @@
+"""Videos frame by frame, in memory that does not grow with their length.
+
+PyAV does everything where it is installed (requirements-video.txt); without it OpenCV reads videos
+and cameras and writes mp4 without sound. Numbered PNGs need neither.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import mimetypes
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from utils.errors import InputError, MissingError
+from utils.images import write_image
+
+READ_ENDINGS = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"})
+WRITE_ENDINGS = frozenset({".mp4", ".mov", ".webm"})
+WITH_ALPHA = frozenset({".mov", ".webm"})  # ProRes 4444 and VP9
+REMEDY = "pip install -r requirements-video.txt"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a video.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB, upright.
+        time: seconds since the video's beginning.
+    """
+
+    image: np.ndarray
+    time: Fraction
+
+
+class Reader(Protocol):
+    """Frames of one size, in order, once.
+
+    Attributes:
+        name: for messages.
+        size: (height, width), upright.
+        rate: frames a second, on average.
+        count: of the frames, as far as the file tells; 0 if it doesn't.
+    """
+
+    name: str
+    size: tuple[int, int]
+    rate: Fraction
+    count: int
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames; InputError where the video is broken or changes its size."""
+
+
+class Writer(Protocol):
+    """Takes frames in order."""
+
+    def write(self, image: np.ndarray, time: Fraction) -> None:
+        """Append (H, W), (H, W, 3) or (H, W, 4) uint8, as the writer was opened for."""
+
+
+def is_media_name(path: Path) -> bool:
+    """Whether a path's ending is that of some picture or video rather than a folder's."""
+    kind = mimetypes.guess_type(path.name)[0] or ""
+    return kind.startswith(("image/", "video/")) or path.suffix.lower() in READ_ENDINGS
+
+
+def have_pyav() -> bool:
+    """Whether PyAV is installed."""
+    return importlib.util.find_spec("av") is not None
+
+
+def open_reader(source: Path | int) -> AbstractContextManager[Reader]:
+    """Open a video file, or the camera of this number.
+
+    Raises:
+        MissingError: no such file.
+        InputError: no video, or one without a frame; no such camera.
+    """
+    if isinstance(source, Path):
+        if not source.is_file():
+            raise MissingError(f"{source} is not there; --input takes a video file")
+        if source.stat().st_size == 0:
+            raise InputError(f"{source} is empty (0 bytes); expected a video")
+        if have_pyav():
+            from utils.video_av import read_video
+
+            return read_video(source)
+    from utils.video_opencv import read_video_or_camera
+
+    return read_video_or_camera(source)
+
+
+def open_writer(
+    path: Path, size: tuple[int, int], channels: int, rate: Fraction, sound: Path | None
+) -> AbstractContextManager[Writer]:
+    """Open a video file to write, or a folder of numbered PNGs. Whole at the end, or not there.
+
+    Args:
+        path: .mp4 (H.264), .mov (H.264, with alpha ProRes 4444), .webm (VP9); else a folder.
+        size: (height, width) of the frames. H.264 wants even sides: odd ones grow by one pixel.
+        channels: 1 (grey), 3 (RGB) or 4 (RGBA).
+        rate: frames a second, on average; the frames' own times are kept.
+        sound: a video whose sound goes along, copied where the container takes it.
+
+    Raises:
+        InputError: the ending is unknown or has no place for alpha, or PyAV is needed for it.
+    """
+    ending = path.suffix.lower()
+    if not is_media_name(path):
+        return write_numbered(path)
+    if ending not in WRITE_ENDINGS:
+        raise InputError(f"{path}: can't write {ending} videos; use .mp4, .mov or .webm")
+    if channels == 4 and ending not in WITH_ALPHA:
+        raise InputError(f"{path} has no place for alpha; use .mov (ProRes 4444) or .webm (VP9)")
+    if have_pyav():
+        from utils.video_av import write_video
+
+        return write_video(path, size, channels, rate, sound)
+    from utils.video_opencv import write_mp4
+
+    if ending != ".mp4":
+        raise InputError(f"{path}: OpenCV writes only .mp4 here; for {ending}: {REMEDY}")
+    return write_mp4(path, size, rate)
+
+
+class NumberedWriter:
+    """Writes 000001.png, 000002.png and so on."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.count = 0
+
+    def write(self, image: np.ndarray, time: Fraction) -> None:
+        self.count += 1
+        write_image(self.folder / f"{self.count:06d}.png", image)
+
+
+@contextmanager
+def write_numbered(folder: Path) -> Iterator[NumberedWriter]:
+    """Fill a folder beside `folder` and rename it at the end; nothing that is there is touched.
+
+    Raises:
+        InputError: `folder` is there already.
+    """
+    if folder.exists():
+        raise InputError(f"{folder} is there already; remove it or name another --output")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name[:40]}-", dir=folder.parent))
+    try:
+        yield NumberedWriter(temporary)
+        temporary.chmod(0o755)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
