@@ -12,6 +12,7 @@ decided the numbers. Exit status 1: some image could not be measured; its row sa
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,13 @@ from engine.provenance import commit, versions
 from engine.sources import Source, open_folder, open_network
 from models.checkpoint import latest_checkpoint
 from models.inference import PRECISIONS
+from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
 from utils.results import COLUMNS, Row, average
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = OneSentenceParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
@@ -50,7 +52,14 @@ def parse_args() -> argparse.Namespace:
     add("--save_imgs", action="store_true", help="write every alpha as PNG, too")
     add("--report", action="store_true", help="write a page with pictures and histograms, too")
     add("--with_coarse", action="store_true", help="measure the coarse alpha, too: *_coarse.csv")
-    add("--num_workers", type=int, help="processes that measure (default: one less than cores)")
+    add(
+        "--num_workers",
+        type=number(int, 0),
+        help="processes that measure (default: one less than cores)",
+    )
+    add(
+        "--num_threads", type=number(int, 1), default=os.cpu_count(), help="of the network on a CPU"
+    )
     add("--gpus", type=int, nargs="+", help="default: all")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="go on with a stopped evaluation")
@@ -60,9 +69,10 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    if several := gpus_to_launch([] if args.predictions else args.gpus):
+    gpus = [] if args.predictions else args.gpus
+    if several := gpus_to_launch(gpus):
         return launch(several)
-    with join(args.gpus) as processes:
+    with join(gpus) as processes:
         set_name, test_set = open_test_set(
             args.dataset, args.data_root, privacy_data=bool(args.privacy_data)
         )
@@ -94,6 +104,7 @@ def open_source(
         settings, source = open_network(
             checkpoint,
             device,
+            num_threads=args.num_threads,
             protocol=args.protocol,
             max_area=parse_area(args),
             precision=args.precision or ("fp32" if args.protocol == "paper" else "auto"),

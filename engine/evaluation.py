@@ -187,4 +187,5 @@ def evaluate_shared(
     if processes.is_main:
         files.write(rows, settings)
         files.drop_journals()
+    processes.gather(None)  # torchrun stops the others when one leaves with an error
     return rows

@@ -94,10 +94,23 @@ class FolderSource:
         return Answer(resize_antialiased(to_unit(alpha, str(path)), size).clip(0, 1))
 
 
+def make_repeatable(device: torch.device, num_threads: int) -> None:
+    """Let this process compute the same bits as any other one on such a device.
+
+    On a CPU they depend on the number of threads (torchrun sets one of its own), on a GPU on the
+    algorithm that cuDNN picks; and what is called fp32 shall be that, not TF32.
+    """
+    if device.type == "cpu":
+        torch.set_num_threads(num_threads)
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.allow_tf32 = False
+
+
 def open_network(
     checkpoint: Path,
     device: torch.device,
     *,
+    num_threads: int,
     protocol: str,
     max_area: int | None,
     precision: str,
@@ -105,9 +118,13 @@ def open_network(
 ) -> tuple[dict[str, Any], Source]:
     """What decides a network's numbers, and the network as a source of answers.
 
+    Args:
+        num_threads: of the network on a CPU; the others are as for NetworkSource.
+
     Raises:
         MissingError, InputError: as load_model.
     """
+    make_repeatable(device, num_threads)
     model = load_model(checkpoint, device=device)
     settings = {
         "checkpoint": str(checkpoint),
@@ -116,6 +133,7 @@ def open_network(
         "max_area": max_area,
         "precision": resolve_precision(precision, device),
         "device": device_name(device),
+        "num_threads": num_threads if device.type == "cpu" else None,
         "with_coarse": with_coarse,
     }
     return settings, NetworkSource(model, protocol, max_area, precision, with_coarse)

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from engine.run_state import check_new, read_arguments
 from models import CONFIGS, MattingConfig, MattingModel
 from models.losses import TERMS
+from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError
 
 # What doesn't shape the result: a resumed run may be given other values of these.
@@ -26,30 +26,6 @@ FREE = {
     "panel_every", "precision", "compile", "accumulate",
 }  # fmt: skip
 UNSET: Any = object()
-
-
-class OneSentenceParser(argparse.ArgumentParser):
-    """Tells of a wrong value in one sentence, without the usage text before it."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; see --help")
-
-
-def number(kind: type, minimum: float, *, excluded: bool = False) -> Callable[[str], Any]:
-    """A type for argparse: a finite int or float from `minimum` up (`excluded`: above it)."""
-
-    def convert(text: str) -> Any:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = math.nan
-        if not (math.isfinite(value) and (value > minimum or (value == minimum and not excluded))):
-            noun = "a whole number" if kind is int else "a number"
-            bound = "above" if excluded else "from"
-            raise argparse.ArgumentTypeError(f"{text} is not {noun} {bound} {minimum:g} up")
-        return value
-
-    return convert
 
 
 def weight(text: str) -> list[Any]:

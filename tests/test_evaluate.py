@@ -3,7 +3,9 @@
 import csv
 import json
 import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +22,8 @@ from utils.errors import InputError, MissingError
 from utils.images import read_alpha
 from utils.metrics import measure
 from utils.results import read_results
+
+REPOSITORY = Path(evaluate.__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +47,7 @@ def run(data_root, checkpoint, monkeypatch, tmp_path):
 
     def call(*arguments, source=("--checkpoint", checkpoint)):
         fixed = ("--data_root", data_root, "--output", tmp_path / "out", "--num_workers", 0)
+        fixed += ("--num_threads", 1)
         monkeypatch.setattr(sys, "argv", ["evaluate.py", *map(str, (*source, *fixed, *arguments))])
         return evaluate.main()
 
@@ -166,3 +171,17 @@ def test_killed_evaluation_is_resumed(run, tmp_path, monkeypatch):
     assert run("--with_coarse", "--report", "--resume") == 0
     assert calls == ["demo_00000", "demo_00001", "demo_00001"]
     assert {path.name: path.read_bytes() for path in out.iterdir()} == whole
+
+
+def test_two_processes_with_pools_write_the_same_bytes(run, data_root, checkpoint, tmp_path):
+    assert run("--report", "--num_threads", 2) == 0
+    out, shared = tmp_path / "out", tmp_path / "shared"
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    command += ["evaluate.py", "--checkpoint", checkpoint, "--data_root", data_root, "--report"]
+    command += ["--output", shared, "--num_workers", "1", "--num_threads", "2"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    names = sorted(path.name for path in out.iterdir())
+    assert sorted(path.name for path in shared.iterdir()) == names
+    for name in names:
+        assert (out / name).read_bytes() == (shared / name).read_bytes(), name

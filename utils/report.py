@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
 from utils.results import COLUMNS, read_results
 from utils.statistics import summarise
@@ -95,7 +96,7 @@ def shared_images(systems: Sequence[System], *, common: bool) -> list[str]:
 def mean_table(systems: Sequence[System], images: Sequence[str], metrics: Sequence[str]) -> Table:
     """One line per system: the means."""
     rows = [
-        [system.name, *(number(value) for value in system.values(images, metrics).mean(axis=0))]
+        [system.name, *(decimals(value) for value in system.values(images, metrics).mean(axis=0))]
         for system in systems
     ]
     return Table(f"Means over {len(images)} images", ["system", *metrics], rows)
@@ -120,15 +121,13 @@ def difference_table(
     rows = []
     for system in others:
         summaries = summarise(system.values(images, metrics) - base)
-        cells = [
-            f"{number(s.mean, sign=True)} [{number(s.low, sign=True)}, {number(s.high, sign=True)}]"
-            for s in summaries
-        ]
+        triples = ([decimals(v, sign=True) for v in (s.mean, s.low, s.high)] for s in summaries)
+        cells = [f"{mean} [{low}, {high}]" for mean, low, high in triples]
         rows.append([system.name, *cells])
     return Table(f"Difference from {first.name}, 95 % interval", ["system", *metrics], rows)
 
 
-def number(value: float, *, sign: bool = False) -> str:
+def decimals(value: float, *, sign: bool = False) -> str:
     """Two decimals, or three digits for what is smaller: MSE and MAD are thousandths."""
     plus = "+" if sign else ""
     return f"{value:{plus}.2f}" if abs(value) >= 1 or value == 0 else f"{value:{plus}.3g}"
@@ -141,7 +140,7 @@ def gain(systems: Sequence[System], images: Sequence[str], metric: str) -> float
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = OneSentenceParser(
         prog="python -m utils.report",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -154,9 +153,8 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--format", choices=FORMATS, default="text")
     add("--paper", choices=PAPER, help="add the paper's published rows for this test set")
     add("--common", action="store_true", help="compare over the images that all CSVs have")
-    add(
-        "--require_gain", type=float, metavar="PERCENT", help="fail unless the last is better by it"
-    )
+    gain_help = "exit status 1 unless the last is this much below the first in the first metric"
+    add("--require_gain", type=number(float, 0), metavar="PERCENT", help=gain_help)
     return parser.parse_args(arguments)
 
 
