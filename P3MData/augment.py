@@ -21,7 +21,6 @@ V2_SHIFT = 0.1  # of the crop's side, to both sides
 BEND_POINTS = 5  # control points along a side of the thin plate
 BEND_SIGMA = 0.007  # of the crop's side
 CELLS = 32  # along a side; the smooth map is computed at their centres and then upsampled
-SHRINK_FROM = 1.25  # photo pixels per crop pixel from which on the photo is shrunk first
 
 
 @dataclass(frozen=True)
@@ -109,22 +108,40 @@ def apply_warp(
     Beyond its border the photo goes on mirrored, in all layers alike. A photo much finer than the
     crop is shrunk by area first, so that hair does not alias.
     """
-    matrix = warp.matrix
-    H, W = next(iter(layers.values())).shape[:2]
-    ratio = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
-    if ratio > SHRINK_FROM:
-        h, w = max(1, round(H / ratio)), max(1, round(W / ratio))
-        layers = {k: cv2.resize(v, (w, h), interpolation=cv2.INTER_AREA) for k, v in layers.items()}
-        matrix = (_scaling(w / W, h / H) @ np.vstack([matrix, [0, 0, 1]]))[:2]
+    factor = shrink_factor(warp, next(iter(layers.values())).shape)
+    if factor > 1:
+        layers = {name: _shrink(layer, factor) for name, layer in layers.items()}
+        warp = shrunk(warp, factor)
     # Fixed-point maps once, instead of once a layer.
-    places, weights = cv2.convertMaps(
-        source_map(Warp(matrix, warp.bend), size), np.empty(0, np.float32), cv2.CV_16SC2
-    )
+    places, weights = cv2.convertMaps(source_map(warp, size), np.empty(0, np.float32), cv2.CV_16SC2)
     mirror = cv2.BORDER_REFLECT_101
     return {
         name: cv2.remap(layer, places, weights, cv2.INTER_LINEAR, borderMode=mirror)
         for name, layer in layers.items()
     }
+
+
+def shrink_factor(warp: Warp, photo: tuple[int, ...]) -> int:
+    """The whole factor by which a photo (H, W, ...) is averaged down before it is sampled.
+
+    Whole, since OpenCV averages those several times faster; it leaves at most 1.5 photo pixels per
+    crop pixel.
+    """
+    ratio = float(np.sqrt(abs(np.linalg.det(warp.matrix[:, :2]))))
+    return max(1, min(round(ratio), *photo[:2]))
+
+
+def shrunk(warp: Warp, factor: int) -> Warp:
+    """The same warp from the crop to the photo after averaging it down by `factor`."""
+    matrix = _scaling(1 / factor, 1 / factor) @ np.vstack([warp.matrix, [0, 0, 1]])
+    return Warp(matrix[:2], warp.bend)
+
+
+def _shrink(layer: np.ndarray, factor: int) -> np.ndarray:
+    """Average squares of `factor` pixels; rows and columns that fill no square are dropped."""
+    h, w = (length // factor for length in layer.shape[:2])
+    whole = layer[: h * factor, : w * factor]
+    return cv2.resize(whole, (w, h), interpolation=cv2.INTER_AREA)
 
 
 def source_map(warp: Warp, size: tuple[int, int]) -> np.ndarray:
@@ -182,13 +199,18 @@ def _plate(points: np.ndarray, control: np.ndarray) -> np.ndarray:
     return np.hstack([kernel, np.ones((len(points), 1)), points])
 
 
-def sample_colours(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+def sample_colours(
+    rng: np.random.Generator, image: np.ndarray, grey_share: float = 0.0
+) -> np.ndarray:
     """Draw a colour jitter: (3, 4) float32, for (r, g, b, 1) in 0..255.
 
     Brightness 0.2, contrast 0.1 (about the photo's mean grey), saturation 0.1, hue 0.1 of a turn;
-    the hue turns in the YIQ plane rather than in HSV, which keeps all of it one matrix.
+    the hue turns in the YIQ plane rather than in HSV, which keeps all of it one matrix. A share of
+    the samples loses all colour.
     """
     brightness, contrast, saturation = 1 + rng.uniform(-1, 1, 3) * (0.2, 0.1, 0.1)
+    if grey_share and rng.random() < grey_share:
+        saturation = 0.0
     hue = rng.uniform(-0.1, 0.1) * 2 * np.pi
     turn = np.array(
         [[1, 0, 0], [0, np.cos(hue), -np.sin(hue)], [0, np.sin(hue), np.cos(hue)]]

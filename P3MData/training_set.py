@@ -7,18 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import cv2
 import numpy as np
 import torch
 
-from P3MData.augment import apply_warp, sample_background_warp, sample_colours, sample_warp
-from utils.composition import composite
+from P3MData.augment import sample_background_warp, sample_colours, sample_warp
+from P3MData.degrade import GREY_SHARE
+from P3MData.recipe import Recipe, carry_out
 from utils.errors import InputError
 from utils.images import list_images, read_photo
 from utils.sample import Sample
-from utils.trimap import TRAINING_ELLIPSE, trimap_from_alpha
 
 Value = TypeVar("Value")
+LAYERS = ("image", "foreground", "background", "alpha")
 ORDER, CONTENT, SCENES = range(3)  # streams of random numbers that never meet
 
 
@@ -56,6 +56,7 @@ class TrainingSet(torch.utils.data.Dataset):
         version: "V1" or "V2", see `P3MData.augment`.
         backgrounds: folder of scenes without people (BG-20K/train), or None.
         replace: share of the samples whose background is replaced by one of these.
+        degrade: blur, noise and JPEG on the photo, and grey samples, see `P3MData.degrade`.
 
     Raises:
         MissingError, InputError: if `samples` is empty or `backgrounds` is no folder of images.
@@ -70,6 +71,7 @@ class TrainingSet(torch.utils.data.Dataset):
         version: str = "V2",
         backgrounds: Path | None = None,
         replace: float = 0.5,
+        degrade: bool = False,
     ) -> None:
         if not len(samples):
             raise InputError("there is no sample to train on")
@@ -79,43 +81,36 @@ class TrainingSet(torch.utils.data.Dataset):
         self.version = version
         self.scenes = list(list_images(backgrounds).values()) if backgrounds else []
         self.replace = replace if self.scenes else 0.0
+        self.degrade = degrade
         # Shared by the workers, so that each broken file is said once.
         self._broken = torch.zeros(len(samples), dtype=torch.bool).share_memory_()
         self._broken_scenes = torch.zeros(len(self.scenes), dtype=torch.bool).share_memory_()
 
     def __getitem__(self, position: int) -> dict[str, Any]:
+        recipe = self.draw(position)
+        tensors = {name: _tensor(layer) for name, layer in carry_out(recipe).items()}
+        return {"name": recipe.name, "seed": recipe.seed} | tensors
+
+    def draw(self, position: int) -> Recipe:
+        """Read a sample's files and draw its transforms; `__getitem__` and the GPU carry it out."""
         epoch, place = divmod(position, len(self.samples))
         order = self._random(ORDER, epoch).permutation(len(self.samples))
         sample = self._load(self.samples.__getitem__, np.roll(order, -place), self._broken)
         rng = self._random(CONTENT, position)
-        item_seed = int(rng.integers(2**62))
-        layers = self._augment(sample, rng, position)
-        trimap = trimap_from_alpha(layers["alpha"], TRAINING_ELLIPSE)
-        tensors = {name: _tensor(layer) for name, layer in (layers | {"trimap": trimap}).items()}
-        return {"name": sample.name, "seed": item_seed} | tensors
-
-    def _augment(
-        self, sample: Sample, rng: np.random.Generator, position: int
-    ) -> dict[str, np.ndarray]:
-        names = ("image", "foreground", "background", "alpha")
-        known = {name: getattr(sample, name) for name in names}
-        warp = sample_warp(rng, self.version, known["alpha"], self.size)
-        colours = sample_colours(rng, known["image"])
-        replaced = rng.random() < self.replace
-        if replaced:
-            del known["image"], known["background"]
-        layers = apply_warp(known, warp, self.size)
-        if replaced:
+        seed = int(rng.integers(2**62))
+        layers = {name: getattr(sample, name) for name in LAYERS}
+        warp = sample_warp(rng, self.version, layers["alpha"], self.size)
+        grey_share = GREY_SHARE if self.degrade else 0.0
+        colours = sample_colours(rng, layers["image"], grey_share)
+        scene = scene_warp = None
+        if rng.random() < self.replace:
             order = self._random(SCENES, position).permutation(len(self.scenes))
             scene = self._load(lambda i: read_photo(self.scenes[i]), order, self._broken_scenes)
             scene_warp = sample_background_warp(rng, scene.shape[:2], self.size)
-            layers |= apply_warp({"background": scene}, scene_warp, self.size)
-        for name in layers:
-            if name != "alpha":
-                layers[name] = cv2.transform(layers[name], colours)
-        if replaced:
-            layers["image"] = composite(layers["foreground"], layers["background"], layers["alpha"])
-        return layers
+            del layers["image"], layers["background"]
+        return Recipe(
+            sample.name, seed, self.size, layers, warp, colours, scene, scene_warp, self.degrade
+        )
 
     def _load(self, read: Callable[[int], Value], order: np.ndarray, broken: torch.Tensor) -> Value:
         """read(i) of the first i in `order` that works; says once what does not."""
