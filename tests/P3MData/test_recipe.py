@@ -1,0 +1,98 @@
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from P3MData.batch_augment import carry_out_batch
+from P3MData.data_loader import TrainingSet
+from P3MData.recipe import carry_out
+from utils.images import write_image
+from utils.sample import Sample
+from utils.trimap import trimap_from_alpha
+
+
+class Portraits:
+    """Smooth portraits of differing sizes, one so large that it is shrunk first."""
+
+    sizes = ((300, 260), (420, 500), (900, 700))
+    names = ("a", "b", "c")
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        H, W = self.sizes[index]
+        y, x = np.mgrid[0:H, 0:W]
+        alpha = np.clip((H / 3 - np.hypot(y - H / 2, x - W / 2)) / 20 + 0.5, 0, 1)
+        colours = np.random.default_rng(index).random((2, 12, 12, 3)).astype(np.float32)
+        layers = [cv2.resize(c, (W, H), interpolation=cv2.INTER_CUBIC) for c in colours]
+        foreground, background = (np.clip(40 + c * 170, 0, 255).astype(np.uint8) for c in layers)
+        alpha = (alpha * 255).astype(np.uint8)
+        a = alpha[..., None] / 255
+        image = np.rint(a * foreground + (1 - a) * background).astype(np.uint8)
+        return Sample(self.names[index], image, alpha, None, foreground, background)
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    ramp = np.linspace(0, 255, 200 * 330 * 3).reshape(200, 330, 3).astype(np.uint8)
+    write_image(tmp_path / "scene.png", ramp)
+    return tmp_path
+
+
+@pytest.mark.parametrize("version", ["V1", "V2"])
+def test_the_batch_on_a_device_is_that_of_the_cpu_path(scenes, version):
+    data = TrainingSet(Portraits(), crop_size=128, version=version, backgrounds=scenes, replace=0.5)
+    recipes = [data.draw(position) for position in range(9)]
+    assert {recipe.scene is None for recipe in recipes} == {True, False}
+    batch = carry_out_batch(recipes, "cpu")
+    assert batch["name"] == [recipe.name for recipe in recipes]
+    for i, recipe in enumerate(recipes):
+        assert batch["seed"][i] == recipe.seed
+        for name, layer in carry_out(recipe).items():
+            other = batch[name][i].permute(1, 2, 0).numpy()
+            difference = np.abs(np.atleast_3d(layer).astype(int) - other)
+            if name == "trimap":  # an alpha of 0 or 1 decides over a whole ellipse
+                assert (difference > 0).mean() < 0.03
+            else:
+                assert difference.mean() < 0.6
+                assert np.quantile(difference, 0.999) <= 5
+
+
+def test_trimaps_of_a_batch_are_those_of_its_alphas(scenes):
+    data = TrainingSet(Portraits(), crop_size=128)
+    batch = carry_out_batch([data.draw(position) for position in range(4)], "cpu")
+    for alpha, trimap in zip(batch["alpha"], batch["trimap"], strict=True):
+        assert np.array_equal(trimap[0].numpy(), trimap_from_alpha(alpha[0].numpy(), 7))
+
+
+def test_degrading_changes_the_photo_alone(scenes):
+    data = TrainingSet(Portraits(), crop_size=128, backgrounds=scenes, degrade=True)
+    changed = 0
+    for position in range(20):
+        recipe = data.draw(position)
+        poor, clean = carry_out(recipe), carry_out(replace(recipe, degrade=False))
+        assert all(np.array_equal(poor[name], clean[name]) for name in poor if name != "image")
+        changed += not np.array_equal(poor["image"], clean["image"])
+    assert 5 < changed < 20
+    assert not TrainingSet(Portraits(), crop_size=128).draw(0).degrade
+
+
+def test_a_grey_sample_is_grey_in_all_layers():
+    data = TrainingSet(Portraits(), crop_size=128, degrade=True)
+    spread = [
+        max(
+            int(np.ptp(layer, axis=2).max())
+            for layer in carry_out(recipe).values()
+            if layer.ndim == 3
+        )
+        for recipe in map(data.draw, range(40))
+    ]
+    assert 0 < sum(value <= 1 for value in spread) < 12
+
+
+def test_degrading_is_refused_on_a_gpu(scenes):
+    data = TrainingSet(Portraits(), crop_size=128, degrade=True)
+    with pytest.raises(ValueError, match="on the CPU only"):
+        carry_out_batch([data.draw(0)], "cpu")
