@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.matting import REGION, MattingModel
+from models.matting import MattingModel
+from models.refinement import REGION
 from models.regions import select_cells
 from utils.errors import InputError
 from utils.images import pad_to_multiple, resize_antialiased
