@@ -10,6 +10,31 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from models.matting import MattingModel, build_model
 
 
+def prepared(
+    model: MattingModel, dtype: torch.dtype = torch.float32, *, compile: bool = False
+) -> MattingModel:
+    """The folded copy of `model`, made once and again only after its weights have changed.
+
+    The copy is kept on `model` itself. Threads may call this at the same time: at worst two make
+    the same copy.
+
+    Args:
+        model: stays as it is, whatever mode it is in.
+        dtype: of the copy's weights.
+        compile: let torch.compile build the coarse network (needs a C++ compiler).
+    """
+    tensors = [*model.parameters(), *model.buffers()]
+    weights = tuple((t.data_ptr(), 0 if t.is_inference() else t._version) for t in tensors)
+    key = (dtype, compile)
+    kept = model.prepared.get(key)
+    if kept is None or kept[0] != weights:
+        folded = fold_for_inference(model, dtype)
+        if compile:
+            folded.coarse_network.compile(dynamic=True)
+        kept = model.prepared[key] = (weights, folded)
+    return kept[1]
+
+
 class ConvolvedLinear(nn.Module):
     """nn.Linear computed as a 1x1 convolution.
 
@@ -49,16 +74,19 @@ def fold_for_inference(model: MattingModel, dtype: torch.dtype = torch.float32) 
             for name, child in list(module.named_children()):
                 if isinstance(child, nn.Linear):
                     setattr(module, name, ConvolvedLinear(child))
-    return folded.to(dtype=dtype, memory_format=torch.channels_last)
+    folded.to(dtype=dtype)
+    return folded.to(memory_format=torch.channels_last)
 
 
 def _fold_batch_norm(module: nn.Module) -> None:
     """In a sequence of (convolution, batch norm, ...) make the first two one."""
-    if (
-        isinstance(module, nn.Sequential)
-        and len(module) > 1
-        and isinstance(module[1], nn.BatchNorm2d)
-    ):
-        conv = module[0]
-        module[0] = fuse_conv_bn_eval(conv, module[1], isinstance(conv, nn.ConvTranspose2d))
-        del module[1]
+    if not isinstance(module, nn.Sequential) or len(module) < 2:
+        return
+    conv, norm = module[0], module[1]
+    if not isinstance(norm, nn.BatchNorm2d):
+        return
+    if isinstance(conv, nn.ConvTranspose2d):
+        module[0] = fuse_conv_bn_eval(conv, norm, transpose=True)
+    elif isinstance(conv, nn.Conv2d):
+        module[0] = fuse_conv_bn_eval(conv, norm)
+    del module[1]

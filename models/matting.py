@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +50,7 @@ class MattingModel(nn.Module):
         self.config = config
         self.coarse_network = coarse_network
         self.refinement_network = refinement_network
+        self.prepared: dict[Any, Any] = {}  # copies for inference; see models/folding.py
 
     def coarse(self, image: Tensor) -> CoarseOutput:
         """Coarse predictions.
