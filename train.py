@@ -14,36 +14,48 @@ from typing import Any
 
 import torch
 
-from engine.batches import make_batches, open_training_set, open_validation_set
-from engine.distributed import Processes, gpus_to_launch, join, launch
+from engine.batches import (
+    check_split,
+    make_batches,
+    open_training_set,
+    open_validation_set,
+    solve_portraits,
+)
+from engine.distributed import Processes, gpus_to_launch, join, launch, seed_run
 from engine.optimisation import make_network, make_state
-from engine.run_state import RunFolder, RunState, write_arguments
+from engine.run_state import RunFolder, RunState
 from engine.train_arguments import network_config, parse_arguments, to_plain
 from engine.training import train
 from engine.watch import Watch
 from models.checkpoint import load_model
 from models.inference import resolve_precision
 from models.matting import MattingModel, build_model
+from P3MData.data_loader import P3MDataset, TrainingSet
 from utils.errors import InputError, run_script
 
 
 def main() -> int:
     settings = parse_arguments(__doc__)
+    dataset, validation = open_training_set(settings), open_validation_set(settings)
     if several := gpus_to_launch(settings["gpus"]):
+        check_split(dataset, settings, len(several))
         return launch(several)
     with join(settings["gpus"]) as processes:
-        return run(settings, processes)
+        return run(settings, processes, dataset, validation)
 
 
-def run(settings: dict[str, Any], processes: Processes) -> int:
-    """Train in this process, together with its siblings."""
-    dataset = open_training_set(settings, processes)
-    validation = open_validation_set(settings)
-    torch.manual_seed(settings["seed"])
-    # On a CPU two runs agree bit for bit; on a GPU some backward passes have no such kernels.
-    torch.use_deterministic_algorithms(processes.device.type == "cpu")
-    folder = RunFolder(settings["train_dir"], settings["keep_last"], settings["keep_every"])
-    checkpoint = folder.newest() if settings["resume"] else None
+def run(
+    settings: dict[str, Any],
+    processes: Processes,
+    dataset: TrainingSet,
+    validation: P3MDataset | None,
+) -> int:
+    """Train in this process, together with its siblings; return the exit status."""
+    seed_run(settings["seed"], processes.device)
+    solve_portraits(settings, processes)
+    arguments = to_plain(settings)
+    folder = RunFolder(arguments, settings["keep_last"], settings["keep_every"])
+    checkpoint = folder.newest(say=processes.is_main) if settings["resume"] else None
     model = build_model(network_config(settings)) if checkpoint else initial_model(settings)
     model.to(processes.device).to(memory_format=torch.channels_last)
     state = make_state(model, settings, processes.device)
@@ -56,10 +68,9 @@ def run(settings: dict[str, Any], processes: Processes) -> int:
         )
     batches = make_batches(dataset, settings, processes, state.step)
     network = make_network(model, settings, processes)
-    arguments = to_plain(settings)
     if processes.is_main:
         describe(settings, processes, state, len(dataset.samples))
-        write_arguments(settings["train_dir"], arguments)
+        folder.begin()
     logger = folder.logger if processes.is_main else None
     with Watch(logger, state.step, settings["batch_size"], arguments) as watch:
         return train(
@@ -70,7 +81,6 @@ def run(settings: dict[str, Any], processes: Processes) -> int:
             processes=processes,
             folder=folder,
             watch=watch,
-            arguments=arguments,
             validation=validation,
         )
 

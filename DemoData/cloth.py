@@ -69,11 +69,11 @@ def random_colour(rng: np.random.Generator) -> np.ndarray:
         rgb = colorsys.hsv_to_rgb(hue, rng.uniform(0, 0.1), rng.uniform(0.75, 0.98))
     elif kind < 0.55:
         rgb = colorsys.hsv_to_rgb(hue, rng.uniform(0, 0.1), rng.uniform(0.25, 0.75))
-    elif kind < 0.8:
+    elif kind < 0.75:
         hue = rng.choice([0.6, 0.62, 0.08, 0.1, 0.3, 0.0]) + rng.normal(0, 0.02)
         rgb = colorsys.hsv_to_rgb(hue % 1, rng.uniform(0.25, 0.6), rng.uniform(0.15, 0.6))
     else:
-        rgb = colorsys.hsv_to_rgb(hue, rng.uniform(0.35, 0.85), rng.uniform(0.3, 0.9))
+        rgb = colorsys.hsv_to_rgb(hue, rng.uniform(0.4, 0.9), rng.uniform(0.35, 0.95))
     return np.array(rgb, np.float32)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -46,8 +47,10 @@ class Mixture:
         return dataset[i]
 
 
-def open_training_set(settings: Settings, processes: Processes) -> TrainingSet:
+def open_training_set(settings: Settings) -> TrainingSet:
     """P3M-10K's training portraits and those of --portraits, over the scenes of --backgrounds.
+
+    Those of --portraits can be read once `solve_portraits` is done.
 
     Raises:
         MissingError, InputError: for folders that are missing, empty or incomplete.
@@ -56,11 +59,7 @@ def open_training_set(settings: Settings, processes: Processes) -> TrainingSet:
     if not settings["no_p3m"]:
         parts.append((P3MDataset(settings["data_root"], "train"), 1))
     if settings["portraits"]:
-        portraits = PortraitDataset(settings["portraits"])
-        if processes.is_main:
-            portraits.solve()
-        processes.gather(None)  # the others wait
-        parts.append((portraits, settings["portrait_repeat"]))
+        parts.append((PortraitDataset(settings["portraits"]), settings["portrait_repeat"]))
     backgrounds = settings["backgrounds"]
     if backgrounds is None:
         standard = Path(settings["data_root"]) / "BG-20K" / "train"
@@ -72,7 +71,16 @@ def open_training_set(settings: Settings, processes: Processes) -> TrainingSet:
         version=settings["augmentation"],
         backgrounds=backgrounds,
         replace=settings["replace_share"],
+        degrade=settings["degrade"],
     )
+
+
+def solve_portraits(settings: Settings, processes: Processes) -> None:
+    """Estimate what is missing of the foregrounds of --portraits, in the main process."""
+    if settings["portraits"]:
+        if processes.is_main:
+            PortraitDataset(settings["portraits"]).solve()
+        processes.gather(None)  # the others wait
 
 
 def open_validation_set(settings: Settings) -> P3MDataset | None:
@@ -89,29 +97,37 @@ def open_validation_set(settings: Settings) -> P3MDataset | None:
         raise MissingError(f"{error}; or train without validation: --val_every 0") from error
 
 
+def check_split(dataset: TrainingSet, settings: Settings, processes: int) -> None:
+    """Raise InputError if `processes` processes can't share the batches evenly."""
+    batch_size, pieces = settings["batch_size"], processes * settings["accumulate"]
+    if len(dataset.samples) < processes:
+        raise InputError(
+            f"there are {processes} processes, but only {len(dataset.samples)} portrait(s) to"
+            " train on; use fewer --gpus"
+        )
+    if batch_size % pieces:
+        raise InputError(
+            f"--batch_size {batch_size} can't be split evenly over {processes} process(es) times"
+            f" --accumulate {settings['accumulate']}; give a multiple of {pieces}"
+        )
+
+
 def make_batches(
     dataset: TrainingSet, settings: Settings, processes: Processes, step: int
 ) -> Iterator[Batch]:
     """This process's share of the batches from step number `step` on, in --accumulate parts each.
 
     Raises:
-        InputError: if a batch can't be split evenly, or there are fewer portraits than processes.
+        InputError: as `check_split`.
     """
+    check_split(dataset, settings, processes.count)
     batch_size, pieces = settings["batch_size"], processes.count * settings["accumulate"]
-    if batch_size % pieces:
-        raise InputError(
-            f"--batch_size {batch_size} can't be split evenly over {processes.count} process(es)"
-            f" times --accumulate {settings['accumulate']}; give a multiple of {pieces}"
-        )
-    if len(dataset.samples) < processes.count:
-        raise InputError(
-            f"there are {processes.count} processes, but only {len(dataset.samples)} portrait(s) to"
-            " train on; use fewer --gpus"
-        )
     places = positions(
         step * batch_size, settings["max_steps"] * batch_size, processes.rank, processes.count
     )
     workers = settings["num_workers"]
+    if workers is None:
+        workers = min(16, max(1, (os.cpu_count() or 1) // processes.count))
     loader = DataLoader(
         dataset,
         batch_sampler=BatchSampler(places, batch_size // pieces, drop_last=True),

@@ -16,6 +16,7 @@ from engine.distributed import Processes
 from engine.run_state import RunState
 from models.inference import resolve_precision
 from models.matting import MattingModel
+from utils.errors import InputError
 
 Settings = Mapping[str, Any]  # the values of engine/train_arguments.py
 
@@ -24,6 +25,9 @@ def make_state(model: MattingModel, settings: Settings, device: torch.device) ->
     """The state of a run at step 0, for a model that is on its device already.
 
     Adam with L2 on weights only: biases, norms and position tables are left alone.
+
+    Raises:
+        InputError: if the device can't train in that precision.
     """
     decayed: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
@@ -39,6 +43,8 @@ def make_state(model: MattingModel, settings: Settings, device: torch.device) ->
         fused=True,
     )
     fp16 = resolve_precision(settings["precision"], device) == "fp16"
+    if fp16 and device.type != "cuda":
+        raise InputError("--precision fp16 trains on a GPU only; use bf16 or fp32")
     averaged = None
     if settings["ema"]:
         averaged = AveragedModel(model, multi_avg_fn=_moving_average(settings["ema"]))

@@ -6,8 +6,7 @@
     <train_dir>/logger/events...          TensorBoard
 
 Random states and the position in the data are kept as what they follow from: the seed and the step
-(`seed_step`; step s takes samples s * batch_size and on). So a resumed run also agrees when it is
-split over another number of processes.
+(`seed_step`; step number s takes the samples from s * batch_size on).
 """
 
 from __future__ import annotations
@@ -29,6 +28,8 @@ from models.checkpoint import read_checkpoint, save_checkpoint
 from models.matting import MattingModel
 from utils.errors import InputError
 from utils.files import atomic_path
+
+RECORD = "arguments.json"
 
 
 @dataclass
@@ -63,21 +64,27 @@ class RunFolder:
     """A run's folder on disk. Only the main process writes to it.
 
     Args:
-        train_dir: the folder.
+        arguments: the run's values as JSON knows them; stored here and in each checkpoint.
         keep_last: so many of the newest checkpoints are kept,
         keep_every: besides those whose step is a multiple of this.
     """
 
-    def __init__(self, train_dir: Path, keep_last: int, keep_every: int) -> None:
-        self.logger = train_dir / "logger"
+    def __init__(self, arguments: Mapping[str, Any], keep_last: int, keep_every: int) -> None:
+        self.arguments = dict(arguments)
+        self.logger = Path(arguments["train_dir"]) / "logger"
         self.keep_last = keep_last
         self.keep_every = keep_every
+
+    def begin(self) -> None:
+        """Make the folder and record the run's values in it."""
+        with atomic_path(self.logger.parent / RECORD) as temporary:
+            temporary.write_text(json.dumps(self.arguments, indent=2) + "\n", encoding="utf-8")
 
     def checkpoints(self) -> list[Path]:
         """Checkpoint files, oldest first."""
         return sorted(self.logger.glob("[0-9]" * 10 + ".pth"))
 
-    def save(self, state: RunState, arguments: Mapping[str, Any]) -> Path:
+    def save(self, state: RunState) -> Path:
         """Write a checkpoint, then remove those that are neither new enough nor to be kept."""
         path = self.logger / f"{state.step:010d}.pth"
         save_checkpoint(
@@ -88,7 +95,7 @@ class RunFolder:
             **({"ema": state.averaged.module.state_dict()} if state.averaged else {}),
             step=state.step,
             best=state.best,
-            arguments=dict(arguments),
+            arguments=self.arguments,
         )
         for old in self.checkpoints()[: -self.keep_last]:
             if int(old.stem) % self.keep_every and old != path:
@@ -101,10 +108,10 @@ class RunFolder:
             self.logger / "best.pth", state.evaluated, step=state.step, metrics=dict(metrics)
         )
 
-    def newest(self) -> dict[str, Any] | None:
+    def newest(self, say: bool = True) -> dict[str, Any] | None:
         """The entries of the newest checkpoint that is whole; None where none was written yet.
 
-        Broken ones are passed over, each with a message, and stay until their step comes again.
+        Broken ones are passed over and stay until their step comes again; `say`: each is told of.
 
         Raises:
             InputError: if there are checkpoints, but none is whole.
@@ -115,7 +122,8 @@ class RunFolder:
                 _check_whole(path)
                 return read_checkpoint(path)
             except InputError as error:
-                print(f"passed over, broken: {error}", file=sys.stderr)
+                if say:
+                    print(f"passed over: {error}", file=sys.stderr)
         if found:
             raise InputError(f"none of the checkpoints in {self.logger} is whole; start a new run")
         return None
@@ -136,19 +144,12 @@ def _check_whole(path: Path) -> None:
         raise InputError(f"{path} has a wrong checksum in {bad}")
 
 
-def seed_step(seed: int, step: int, rank: int) -> None:
-    """Set the random state of one step of one process, whatever came before it."""
-    mixed = torch.Generator().manual_seed(seed)
-    offset = int(torch.randint(2**62, (), generator=mixed))
-    torch.manual_seed((offset + step * 65_536 + rank) % 2**63)
-
-
 def check_new(train_dir: Path) -> None:
     """Raise InputError if a new run can't begin in `train_dir` because something is there."""
     if train_dir.exists() and not train_dir.is_dir():
         raise InputError(f"--train_dir {train_dir} is a file; name a folder")
     logger = train_dir / "logger"
-    if (train_dir / "arguments.json").exists() or (logger.exists() and any(logger.iterdir())):
+    if (train_dir / RECORD).exists() or (logger.exists() and any(logger.iterdir())):
         raise InputError(
             f"{train_dir} holds another run; go on with it by --resume, or name another --train_dir"
         )
@@ -160,19 +161,13 @@ def read_arguments(train_dir: Path) -> dict[str, Any]:
     Raises:
         InputError: if there is no run, or its record is broken.
     """
-    path = train_dir / "arguments.json"
+    path = train_dir / RECORD
     if not path.is_file():
         raise InputError(f"{train_dir} holds no run to resume, no {path.name}; leave out --resume")
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except ValueError as error:
         raise InputError(f"{path} is no valid JSON ({error}); restore it from a backup") from error
-
-
-def write_arguments(train_dir: Path, arguments: Mapping[str, Any]) -> None:
-    """Record every value of the run in <train_dir>/arguments.json."""
-    with atomic_path(train_dir / "arguments.json") as temporary:
-        temporary.write_text(json.dumps(arguments, indent=2) + "\n", encoding="utf-8")
 
 
 class StopRequest:

@@ -39,7 +39,9 @@ def weight(text: str) -> list[Any]:
 def make_parser(description: str) -> argparse.ArgumentParser:
     """Every flag of train.py with its default, the paper's where it has one."""
     parser = OneSentenceParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     count, positive = number(int, 0), number(int, 1)
     fraction = number(float, 0)
@@ -51,7 +53,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     add("--gpus", type=int, nargs="*", help="GPUs, a process each; none named: the CPU (all GPUs)")
     add("--max_steps", type=positive, default=400_000, help="where to end; shapes nothing else")
     add("--seed", type=count, default=0, help="of weights, data order and augmentation")
-    add("--num_workers", type=count, default=8, help="data processes for each training process")
+    add("--num_workers", type=count, help="data processes a GPU (as many as cores, at most 16)")
 
     group = parser.add_argument_group("data")
     add = group.add_argument
@@ -62,6 +64,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     add("--backgrounds", type=Path, help="folder of scenes (default: BG-20K/train, if it is there)")
     add("--replace_share", type=fraction, default=0.5, help="share of samples given a new scene")
     add("--augmentation", choices=("V1", "V2"), default="V2", help="after P3M, or BGMv2 as paper")
+    add("--degrade", action="store_true", help="blur, noise, JPEG and grey on some samples")
     add("--crop_size", type=positive, default=896, help="side of a sample, a multiple of 128")
     add("--batch_size", type=positive, default=8, help="samples a step, over all processes")
     add("--accumulate", type=positive, default=1, help="parts a batch is run in, to save memory")
@@ -123,14 +126,13 @@ def parse_arguments(description: str, argv: Sequence[str] | None = None) -> dict
     given = {k: v for k, v in vars(parser.parse_args(argv, unset)).items() if v is not UNSET}
     train_dir = given["train_dir"]
     if given.get("resume"):
-        record = from_plain(parser, read_arguments(train_dir))
+        values |= from_plain(parser, read_arguments(train_dir))
         for name in sorted(given.keys() - FREE):
-            if given[name] != record.get(name):
+            if given[name] != values[name]:
                 raise InputError(
-                    f"--{name} {given[name]} differs from {record.get(name)} in {train_dir}, whose"
-                    " run can't be changed; leave it out, or begin a new run with --init"
+                    f"--{name} {given[name]} differs from {values[name]}, with which the run in"
+                    f" {train_dir} began; leave it out, or begin a new run with --init"
                 )
-        values |= record
     else:
         check_new(train_dir)
     values |= given

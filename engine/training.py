@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +16,9 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from engine.batches import Batch, to_device
-from engine.distributed import Processes
+from engine.distributed import Processes, seed_step
 from engine.optimisation import Settings, learning_rate, set_training
-from engine.run_state import RunFolder, RunState, StopRequest, seed_step
+from engine.run_state import RunFolder, RunState, StopRequest
 from engine.watch import Watch
 from models.inference import autocast, predict
 from models.losses import compute_losses
@@ -122,7 +123,6 @@ def train(
     processes: Processes,
     folder: RunFolder,
     watch: Watch,
-    arguments: Mapping[str, Any],
     validation: FolderDataset | None,
 ) -> int:
     """Train up to --max_steps, or until Ctrl-C or SIGTERM; saves at the end either way.
@@ -130,57 +130,70 @@ def train(
     Args:
         network: runs the forward pass of state.model.
         batches: this process's parts of batches, --accumulate of them a step.
-        arguments: the settings as plain values, for checkpoints.
         validation: what is measured each --val_every.
 
     Returns:
         0, or 128 + the signal's number.
     """
     bar = tqdm(
-        total=settings["max_steps"], initial=state.step, desc="train", disable=not processes.is_main
+        desc="train",
+        total=settings["max_steps"],
+        initial=state.step,
+        mininterval=0.5 if sys.stderr.isatty() else 30,
+        disable=not processes.is_main,
     )
+    stopping = False
     with StopRequest() as stop, bar:
         set_training(state.model, settings["freeze_bn"])
-        while state.step < settings["max_steps"]:
+        while state.step < settings["max_steps"] and not stopping:
             begin = time.perf_counter()
             parts = [next(batches) for _ in range(settings["accumulate"])]
             waited = time.perf_counter() - begin
             step = train_step(state, network, parts, settings, processes)
             watch.add(step, waited, time.perf_counter() - begin)
 
-            stopping = processes.any(stop.received is not None)[0]
-            last = stopping or state.step == settings["max_steps"]
-            saving = last or _due(state.step, settings["save_every"])
+            [stopping] = processes.any(stop.received is not None)
+            finished = state.step == settings["max_steps"]
+            saving = stopping or finished or _due(state.step, settings["save_every"])
             if saving or _due(state.step, settings["log_every"]):
-                bar.set_postfix(watch.write(state.step, processes))
-            bar.update()
-            if processes.is_main and (_due(state.step, settings["panel_every"]) or state.step == 1):
+                bar.set_postfix(watch.write(state.step, processes), refresh=False)
+            if processes.is_main and _due(state.step, settings["panel_every"]):
                 watch.panel(state.step, step)
-            if validation and not stopping and (last or _due(state.step, settings["val_every"])):
+            del step  # frees its batch before the next one comes
+            bar.update()
+            validating = finished or _due(state.step, settings["val_every"])
+            if validation and validating and not stopping:
                 metrics = validate(state.evaluated, validation, settings, processes, stop)
                 set_training(state.model, settings["freeze_bn"])
-                if metrics and processes.is_main:
-                    watch.scalars(state.step, {f"validation/{k}": v for k, v in metrics.items()})
-                if metrics and metrics[METRICS[0]] < state.best:
-                    state.best = metrics[METRICS[0]]
-                    if processes.is_main:
-                        folder.save_best(state, metrics)
-            if saving and processes.is_main:
-                path = folder.save(state, arguments)
-            if stopping:
-                break
-    if stop.received is None and not stopping:
+                stopping = not metrics
+                _note_validation(metrics, state, processes, folder, watch)
+            if (saving or stopping) and processes.is_main:
+                path = folder.save(state)
+    if not stopping:
         return 0
-    number = stop.received or signal.SIGTERM
+    number = stop.received or signal.SIGTERM  # the signal may have come to another process
     if processes.is_main:
-        print(
-            f"stopped by {signal.Signals(number).name}; {path} is saved, --resume goes on from it"
-        )
+        name = signal.Signals(number).name
+        print(f"stopped by {name} after step {state.step}; --resume goes on from {path}")
     return 128 + number
 
 
 def _due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
+
+
+def _note_validation(
+    metrics: Mapping[str, float],
+    state: RunState,
+    processes: Processes,
+    folder: RunFolder,
+    watch: Watch,
+) -> None:
+    watch.scalars(state.step, {f"validation/{name}": value for name, value in metrics.items()})
+    if metrics and metrics[METRICS[0]] < state.best:
+        state.best = metrics[METRICS[0]]
+        if processes.is_main:
+            folder.save_best(state, metrics)
 
 
 def validate(

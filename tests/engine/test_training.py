@@ -1,6 +1,8 @@
 """Whole runs of train.py on a tiny network and tiny data, in this process or a forked one."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,9 +14,11 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import train
+from engine.watch import Watch
 from models import CONFIGS
-from models.checkpoint import read_checkpoint
+from models.checkpoint import load_model, read_checkpoint
 from tests.engine.tiny_run import TINY, command
+from utils.errors import InputError
 from utils.images import write_image
 
 HERE = Path(__file__).parent
@@ -117,7 +121,7 @@ def test_killed_and_resumed_equals_unbroken(run, data_root, tmp_path):
     process = start(data_root, tmp_path / "killed", **options, max_steps=10**6)
     wait_for(tmp_path / "killed/logger/0000000003.pth", process)
     process.kill()
-    process.communicate()
+    process.wait()
     for later in sorted((tmp_path / "killed/logger").glob("0*.pth"))[1:]:
         later.unlink()  # it may have run on before the signal came
 
@@ -134,3 +138,142 @@ def test_a_larger_max_steps_goes_on_as_if_it_had_been_so_at_first(run, tmp_path)
     assert curves(tmp_path / "two")["train/learning_rate"] == pytest.approx(
         {1: 1e-3, 2: 1e-3, 3: 1e-4, 4: 1e-4, 5: 1e-4, 6: 1e-5}, rel=1e-5
     )
+
+
+def test_two_processes_have_the_losses_of_one(run, data_root, tmp_path):
+    options = {"batch_size": 4, "freeze_bn": True, "max_steps": 4, "val_every": 4}
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    process = start(data_root, tmp_path / "two", launcher=launcher, **options)
+    run(tmp_path / "one", **options)
+    run(tmp_path / "parts", **options, accumulate=2)
+    said = process.communicate(timeout=120)[0]
+    assert process.returncode == 0, said
+    one, two, parts = (losses(tmp_path / name) for name in ("one", "two", "parts"))
+    assert len(one) == 10
+    for name, curve in one.items():
+        assert list(curve) == [1, 2, 3, 4]
+        assert two[name] == pytest.approx(curve, abs=1e-4), name
+        assert parts[name] == pytest.approx(curve, abs=1e-4), name
+    for name in ("SAD", "SAD_TRIMAP", "GRAD"):
+        tag = f"validation/{name}"
+        assert curves(tmp_path / "two")[tag] == pytest.approx(curves(tmp_path / "one")[tag], 1e-3)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_save_and_leave_with_a_sentence(run, tmp_path, monkeypatch, capsys, number):
+    add = Watch.add
+
+    def interrupted(watch, *values):
+        add(watch, *values)
+        if watch.steps == 2:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(Watch, "add", interrupted)
+    before = signal.getsignal(number)
+    assert run(tmp_path, log_every=100, save_every=100) == 128 + number
+    path = tmp_path / "logger/0000000002.pth"
+    said = capsys.readouterr().out
+    assert f"stopped by {signal.Signals(number).name} after step 2; --resume goes on from" in said
+    assert str(path) in said
+    assert read_checkpoint(path)["step"] == 2
+    assert signal.getsignal(number) == before
+
+
+def test_the_newest_and_every_kth_checkpoint_are_kept(run, tmp_path):
+    run(tmp_path, save_every=1, keep_last=2, keep_every=3)
+    kept = sorted(path.name for path in (tmp_path / "logger").glob("*.pth"))
+    assert kept == ["0000000003.pth", "0000000005.pth", "0000000006.pth"]
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped"])
+def test_a_broken_newest_checkpoint_falls_back_to_the_one_before(run, tmp_path, capsys, damage):
+    run(tmp_path, max_steps=6)
+    newest = tmp_path / "logger/0000000006.pth"
+    whole = final(tmp_path)
+    content = bytearray(newest.read_bytes())
+    if damage == "truncated":
+        content = content[: len(content) // 2]
+    else:
+        content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    run(tmp_path, resume=True, max_steps=6)
+    captured = capsys.readouterr()
+    assert f"passed over: {newest}" in captured.err
+    assert "steps 3 to 6" in captured.out
+    assert_same(final(tmp_path), whole)
+
+
+def test_when_no_checkpoint_is_whole_nothing_is_trained(run, tmp_path):
+    run(tmp_path, max_steps=1)
+    (tmp_path / "logger/0000000001.pth").write_bytes(b"")
+    with pytest.raises(InputError, match="none of the checkpoints"):
+        run(tmp_path, resume=True, max_steps=2)
+
+
+def test_validation_keeps_the_best_and_averaged_weights_are_what_counts(run, tmp_path):
+    run(tmp_path, val_every=2, ema=0.9, panel_every=6)
+    seen = curves(tmp_path)["validation/SAD"]
+    assert list(seen) == [2, 4, 6]
+    best = read_checkpoint(tmp_path / "logger/best.pth")
+    assert best["metrics"]["SAD"] == pytest.approx(min(seen.values()))
+    assert seen[best["step"]] == pytest.approx(min(seen.values()))
+    checkpoint = final(tmp_path)
+    name = "refinement_network.head.bias"
+    assert not torch.equal(checkpoint["ema"][name], checkpoint["model"][name])
+    loaded = load_model(tmp_path / "logger/0000000006.pth").state_dict()
+    assert torch.equal(loaded[name], checkpoint["ema"][name])
+
+
+def test_the_record_holds_every_value(run, tmp_path):
+    run(tmp_path, max_steps=1, loss_weights=["alpha=2", "laplacian=0.5"])
+    record = json.loads((tmp_path / "arguments.json").read_text())
+    assert record["lr"] == 1e-3
+    assert record["weight_decay"] == 1e-6
+    assert record["loss_weights"] == [["alpha", 2.0], ["laplacian", 0.5]]
+    assert read_checkpoint(tmp_path / "logger/0000000001.pth")["arguments"] == record
+
+
+def test_loss_weights_weigh_the_total(run, tmp_path):
+    run(tmp_path, max_steps=1, loss_weights=["alpha=2", "composite=0"])
+    values = {name.removeprefix("loss/"): curve[1] for name, curve in losses(tmp_path).items()}
+    total = values.pop("total")
+    expected = sum(values.values()) + values["alpha"] - values["composite"]
+    assert total == pytest.approx(expected, rel=1e-5)
+
+
+def test_fine_tuning_begins_with_the_weights_and_keeps_frozen_statistics(run, tmp_path):
+    run(tmp_path / "first", max_steps=2)
+    run(
+        tmp_path / "second",
+        init=tmp_path / "first/logger/0000000002.pth",
+        no_pretrained=None,
+        freeze_bn=True,
+        max_steps=1,
+        lr=1e-9,
+    )
+    first, second = final(tmp_path / "first", 2)["model"], final(tmp_path / "second", 1)["model"]
+    for name, values in first.items():
+        if "running" in name or "num_batches" in name:
+            assert torch.equal(second[name], values)
+        else:
+            torch.testing.assert_close(second[name], values, atol=1e-7, rtol=0)
+
+
+def test_init_with_another_network_is_refused(run, tmp_path):
+    run(tmp_path / "first", max_steps=1)
+    checkpoint = tmp_path / "first/logger/0000000001.pth"
+    with pytest.raises(InputError, match=r"0000000001\.pth holds .*--model_version"):
+        run(tmp_path / "second", init=checkpoint, no_pretrained=None, no_attention=True)
+
+
+def test_ablations_train(run, tmp_path):
+    for number, option in enumerate(("no_attention", "no_refinement")):
+        folder = tmp_path / option
+        run(folder, max_steps=1, **{option: True})
+        config = load_model(folder / "logger/0000000001.pth").config
+        assert (config.cross_region_attention, config.refinement)[number] is False
+
+
+def test_a_loss_that_is_not_finite_names_the_files(run, tmp_path):
+    with pytest.raises(InputError, match=r"step \d: the loss is .* the batch was [abc]"):
+        run(tmp_path, lr=1e30, max_steps=6)

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+import torch
+
+from engine.batches import Mixture, check_split, make_batches, to_device
+from engine.distributed import Processes
+from P3MData.data_loader import TrainingSet
+from utils.errors import InputError
+from utils.sample import Sample
+
+CPU = torch.device("cpu")
+SETTINGS = {"batch_size": 8, "accumulate": 2, "max_steps": 3, "num_workers": 0}
+
+
+class Drawn:
+    """Portraits whose every pixel says which one it is."""
+
+    def __init__(self, names):
+        self.names = list(names)
+
+    def __len__(self):
+        return len(self.names)
+
+    def __getitem__(self, index):
+        photo = np.full((128, 128, 3), 10 * index, np.uint8)
+        alpha = np.zeros((128, 128), np.uint8)
+        return Sample(self.names[index], photo, alpha, None, photo, photo)
+
+
+@pytest.fixture
+def dataset():
+    return TrainingSet(Drawn("abcde"), crop_size=128)
+
+
+def test_a_mixture_counts_each_part_as_often_as_told():
+    mixture = Mixture([(Drawn("ab"), 1), (Drawn("c"), 3)])
+    assert len(mixture) == 5
+    assert mixture.names == ["a", "b", "c", "c", "c"]
+    assert [mixture[i].name for i in range(5)] == mixture.names
+
+
+def seeds_by_step(dataset, processes, start=0):
+    """One list of sample seeds a step, sorted, of all processes together."""
+    steps = {}
+    for rank in range(processes):
+        batches = make_batches(dataset, SETTINGS, Processes(rank, processes, CPU), start)
+        for number, batch in enumerate(batches):
+            assert batch["image"].shape == (8 // processes // 2, 3, 128, 128)
+            steps.setdefault(start + number // 2, []).extend(batch["seed"].tolist())
+    return {step: sorted(seeds) for step, seeds in steps.items()}
+
+
+def test_every_step_holds_the_same_samples_however_many_processes_share_it(dataset):
+    alone = seeds_by_step(dataset, 1)
+    assert list(alone) == [0, 1, 2]
+    assert len({seed for seeds in alone.values() for seed in seeds}) == 24
+    assert seeds_by_step(dataset, 4) == alone
+
+
+def test_a_resumed_run_goes_on_in_the_data(dataset):
+    assert seeds_by_step(dataset, 2, start=1) == {
+        step: seeds for step, seeds in seeds_by_step(dataset, 1).items() if step
+    }
+
+
+def test_noise_depends_on_the_sample_alone(dataset):
+    [whole] = make_batches(dataset, SETTINGS | {"accumulate": 1, "max_steps": 1}, alone(), 0)
+    parts = list(make_batches(dataset, SETTINGS | {"max_steps": 1}, alone(), 0))
+    noise = torch.cat([to_device(part, CPU)["noise"] for part in parts])
+    assert torch.equal(to_device(whole, CPU)["noise"], noise)
+    assert noise.shape == (8, 1, 16, 16)
+    assert len(noise.unique()) > 2000
+
+
+def alone():
+    return Processes(0, 1, CPU)
+
+
+def test_layers_come_as_floats_and_the_trimap_as_it_is(dataset):
+    batch = to_device(next(make_batches(dataset, SETTINGS, alone(), 0)), CPU)
+    for layer in ("image", "foreground", "background", "alpha"):
+        assert batch[layer].dtype == torch.float32
+        assert 0 <= batch[layer].min() <= batch[layer].max() <= 1
+    assert batch["trimap"].dtype == torch.uint8
+
+
+@pytest.mark.parametrize(
+    "processes, said", [(3, "--batch_size 8 can't be split"), (6, "6 processes, but only 5")]
+)
+def test_splits_that_do_not_work_out_are_refused(dataset, processes, said):
+    with pytest.raises(InputError, match=said):
+        check_split(dataset, SETTINGS, processes)
