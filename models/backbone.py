@@ -53,6 +53,7 @@ class Backbone(nn.Module):
                 " transformer, as swin_tiny_patch4_window7_224.ms_in22k"
             ) from error
         self.name = name
+        self.folded = False
         self.channels: list[int] = pyramid.feature_info.channels()
         self.pyramid = pyramid
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
@@ -67,8 +68,21 @@ class Backbone(nn.Module):
         Returns:
             (B, C_i, H / s_i, W / s_i) for the strides s_i = 16, 32, 64, 128.
         """
-        features = self.pyramid((image - self.mean) / self.std)  # (B, h, w, C) each
+        if not self.folded:
+            image = (image - self.mean) / self.std
+        features = self.pyramid(image.to(self.pyramid.patch_embed.proj.weight.dtype))
         return [feature.permute(0, 3, 1, 2) for feature in features]
+
+    def fold_normalisation(self) -> None:
+        """Put mean and std into the patch embedding, for inference; the function stays the same."""
+        project = self.pyramid.patch_embed.proj
+        with torch.no_grad():
+            project.weight.div_(self.std)
+            project.bias.sub_((project.weight * self.mean).sum(dim=(1, 2, 3)))
+        self.folded = True
+        for module in self.pyramid.modules():
+            if hasattr(module, "fused_attn"):
+                module.fused_attn = True
 
     def load_imagenet(self, file: Path | None = None) -> None:
         """Fill in ImageNet weights through timm, from its hub or from `file`.

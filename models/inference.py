@@ -11,7 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.matting import REGION, MattingModel
+from models.folding import prepared
+from models.matting import MattingModel
+from models.refinement import REGION
 from models.regions import select_cells
 from utils.errors import InputError
 from utils.images import pad_to_multiple, resize_antialiased
@@ -19,6 +21,7 @@ from utils.trimap import Trimap
 
 FITS = ("pad", "resize")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -66,13 +69,17 @@ def predict(
     fit: str = "pad",
     size: tuple[int, int] | None = None,
     precision: str = "auto",
+    compile: bool = False,
 ) -> Prediction:
     """As predict_alpha, with what the coarse network said.
 
     Args:
         size: (height, width), multiples of 128, that fit="resize" resizes to; None: the next lower.
+        compile: let torch.compile build the coarse network: minutes once, faster from then on.
     """
-    return predict_batch(model, [photo], fit=fit, size=size, precision=precision)[0]
+    return predict_batch(model, [photo], fit=fit, size=size, precision=precision, compile=compile)[
+        0
+    ]
 
 
 def predict_batch(
@@ -82,6 +89,7 @@ def predict_batch(
     fit: str = "pad",
     size: tuple[int, int] | None = None,
     precision: str = "auto",
+    compile: bool = False,
 ) -> list[Prediction]:
     """Several photos in one pass; each comes out as it would alone.
 
@@ -95,16 +103,17 @@ def predict_batch(
             f" {sorted({image.shape[:2] for image in fitted})}"
         )
     device = next(model.parameters()).device
-    with torch.inference_mode(), autocast(device, precision):
+    with torch.inference_mode():
+        network = prepared(model, DTYPES[resolve_precision(precision, device)], compile=compile)
         image = torch.from_numpy(np.stack(fitted)).to(device).permute(0, 3, 1, 2)
         image = image.to(torch.float32).div_(255)  # (B, 3, H, W), channels last
-        coarse = model.coarse(image)
+        coarse = network.coarse(image)
         coarse_alpha = coarse.alpha_logits[-1].float().sigmoid()
         trimap = coarse.trimap_logits[-1]
         cells = select_cells(trimap)
         if model.refinement_network is None:
             cells = cells[:0]
-        alpha = model.refine_cells(image, coarse_alpha, cells).float()
+        alpha = network.refine_cells(image, coarse_alpha, cells).float()
         enlarged = F.interpolate(
             coarse_alpha, scale_factor=REGION, mode="bilinear", align_corners=False
         )
@@ -184,8 +193,6 @@ def resolve_precision(precision: str, device: torch.device) -> str:
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager:
-    """A context in which the network runs in `precision` on `device`."""
-    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(
-        resolve_precision(precision, device)
-    )
-    return torch.autocast(device.type, dtype) if dtype else nullcontext()
+    """A context in which a network with float32 weights runs in `precision`, for training."""
+    dtype = DTYPES[resolve_precision(precision, device)]
+    return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from models.attention import CrossRegionAttention
-from models.backbone import PATCH, STRIDE, Backbone
+from models.backbone import STRIDE, Backbone
 from models.coarse import CoarseNetwork, CoarseOutput
 from models.config import MattingConfig
-from models.refinement import RefinementNetwork
-from models.regions import (
-    crop_regions,
-    paste_regions,
-    select_cells,
-    select_training_cells,
-    upsample_regions,
-)
-
-REGION = PATCH // 2  # P, pixels: the last head stands at half a patch
+from models.refinement import REGION, RefinementNetwork
+from models.regions import paste_regions, select_cells, select_training_cells
 
 
 class MattingOutput(NamedTuple):
@@ -58,6 +50,7 @@ class MattingModel(nn.Module):
         self.config = config
         self.coarse_network = coarse_network
         self.refinement_network = refinement_network
+        self.prepared: dict[Any, Any] = {}  # copies for inference; see models/folding.py
 
     def coarse(self, image: Tensor) -> CoarseOutput:
         """Coarse predictions.
@@ -88,16 +81,11 @@ class MattingModel(nn.Module):
 
     def refine_cells(self, image: Tensor, coarse_alpha: Tensor, cells: Tensor) -> Tensor:
         """The same for given cells, (N, 3) int64 rows (batch, row, column) without repetition."""
-        B, _, h, w = coarse_alpha.shape
         if self.refinement_network is None or not len(cells):
-            return paste_regions(
-                coarse_alpha, coarse_alpha.new_empty(0, 1, REGION, REGION), cells[:0]
-            )
-        colours = crop_regions(image, cells, REGION)
-        alphas = upsample_regions(coarse_alpha, cells, REGION)
-        regions = torch.cat([colours, alphas.to(colours.dtype)], dim=1)  # (N, 4, P, P)
+            regions = coarse_alpha.new_empty(0, 1, REGION, REGION)
+            return paste_regions(coarse_alpha, regions, cells[:0])
         return paste_regions(
-            coarse_alpha, self.refinement_network(regions, cells, (B, h, w)), cells
+            coarse_alpha, self.refinement_network(image, coarse_alpha, cells), cells
         )
 
     def forward(self, image: Tensor, noise: Tensor | None = None) -> MattingOutput:

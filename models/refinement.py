@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import torch
 from torch import Tensor, nn
 
 from models.attention import CrossRegionAttention
-from models.regions import nearest_cells
+from models.regions import crop_regions, nearest_cells, upsample_regions
+
+REGION = 8  # P, pixels: the coarse network's last head stands at half a patch
 
 BATCH_NORM_EPS = 1e-3  # the authors'; their momentum (running mean = last batch) is not taken over
 
@@ -33,6 +37,8 @@ class RefinementNetwork(nn.Module):
         num_neighbours: K.
     """
 
+    max_regions_per_chunk = 1024  # bounds memory, about 40 KB a region, and fits caches
+
     def __init__(self, attention: CrossRegionAttention | None, num_neighbours: int) -> None:
         super().__init__()
         self.encoder = nn.ModuleList(
@@ -53,28 +59,67 @@ class RefinementNetwork(nn.Module):
         )
         self.head = nn.Conv2d(16, 1, 1)
 
-    def forward(self, regions: Tensor, cells: Tensor, shape: tuple[int, int, int]) -> Tensor:
-        """Refine regions.
+    def forward(self, image: Tensor, coarse_alpha: Tensor, cells: Tensor) -> Tensor:
+        """Refine the regions behind cells.
+
+        In evaluation mode at most `max_regions_per_chunk` regions are worked on at once: a chunk is
+        encoded, and refined as soon as the last of its neighbours is encoded too. Cells come in
+        raster order, so that is a chunk or two later.
 
         Args:
-            regions: (N, 4, 8, 8): RGB in [0, 1] and the enlarged coarse alpha.
-            cells: (N, 3) int64 rows (batch, row, column).
-            shape: (B, h, w) of the grid of cells.
+            image: (B, 3, H, W) RGB in [0, 1].
+            coarse_alpha: (B, 1, h, w) in [0, 1].
+            cells: (N, 3) int64 rows (batch, row, column), as `nonzero` gives them; N at least 1.
 
         Returns:
-            (N, 1, 8, 8) alpha in [0, 1].
+            (N, 1, 8, 8) alpha in [0, 1], in the order of `cells`.
         """
-        x, skips = regions, []
+        B, _, h, w = coarse_alpha.shape
+        N = len(cells)
+        # Batch norm's statistics in training are those of all regions.
+        size = N if self.training else min(N, self.max_regions_per_chunk)
+        chunks = torch.arange(N, device=cells.device).split(size)
+        if self.attention is None:
+            return torch.cat(
+                [self.decode(self.encode(image, coarse_alpha, cells[i])) for i in chunks]
+            )
+        neighbours = nearest_cells(cells, (B, h, w), self.num_neighbours)
+        farthest = [int(neighbours[i].max()) for i in chunks]
+        tokens: Tensor | None = None
+        waiting: deque[list[Tensor]] = deque()
+        refined: list[Tensor] = []
+        for chunk in chunks:
+            waiting.append(self.encode(image, coarse_alpha, cells[chunk]))
+            new = self.attention.tokens(waiting[-1][-1])
+            if size == N:
+                tokens = new
+            else:
+                tokens = new.new_empty(N, new.shape[1]) if tokens is None else tokens
+                tokens[chunk] = new
+            while waiting and farthest[len(refined)] <= int(chunk[-1]):
+                own = chunks[len(refined)]
+                sequence = torch.cat([own[:, None], neighbours[own]], dim=1)
+                mixed = self.attention(tokens, cells, sequence)[:, :, None, None]
+                *skips, features = waiting.popleft()
+                refined.append(self.decode([*skips, features + mixed]))
+        return torch.cat(refined)
+
+    def encode(self, image: Tensor, coarse_alpha: Tensor, cells: Tensor) -> list[Tensor]:
+        """Features of regions at three levels: (M, 32, 8, 8), (M, 64, 4, 4), (M, 64, 2, 2)."""
+        colours = crop_regions(image, cells, REGION)
+        alphas = upsample_regions(coarse_alpha, cells, REGION)
+        x = torch.cat([colours, alphas.to(colours.dtype)], dim=1).to(self.head.weight.dtype)
+        x = x.contiguous(memory_format=torch.channels_last)  # (M, 4, 8, 8)
+        features = []
         for level in self.encoder:
             x = level(x)
-            skips.append(x)
-        if self.attention is not None:
-            neighbours = nearest_cells(cells, shape, self.num_neighbours)
-            own = torch.arange(len(cells), device=cells.device)[:, None]
-            tokens, qkv = self.attention.tokens(x)
-            mixed = self.attention(tokens, qkv, cells, torch.cat([own, neighbours], dim=1))
-            x = x + mixed[:, :, None, None]
+            features.append(x)
+        return features
+
+    def decode(self, features: list[Tensor]) -> Tensor:
+        """Features as from `encode` -> (M, 1, 8, 8) alpha in [0, 1]."""
+        fine, middle, x = features
         x = self.decoder[0](x)
-        x = self.decoder[1](torch.cat([x, skips[1]], dim=1))
-        x = self.decoder[2](torch.cat([x, skips[0]], dim=1))
+        x = self.decoder[1](torch.cat([x, middle], dim=1))
+        x = self.decoder[2](torch.cat([x, fine], dim=1))
         return self.head(x).clamp(0, 1)

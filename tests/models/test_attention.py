@@ -18,14 +18,14 @@ def test_the_bias_moves_attention_and_learns():
     attention = CrossRegionAttention(4, 16, 2)
     cells = torch.tensor([[0, 0, 0], [0, 0, 1], [0, 9, 9]])
     sequence = torch.tensor([[0, 1, 2], [1, 0, 2], [2, 1, 0]])
-    tokens, qkv = attention.tokens(torch.rand(3, 4, 2, 2))
-    before = attention(tokens, qkv, cells, sequence)
+    tokens = attention.tokens(torch.rand(3, 4, 2, 2))
+    before = attention(tokens, cells, sequence)
     before.sum().backward()
     assert attention.position_bias.grad.abs().sum() > 0
     with torch.no_grad():
         attention.position_bias[49] = -1e4  # far keys are shut out
-    near = attention(tokens, qkv, cells, sequence[:1])
-    alone = attention(tokens, qkv, cells, sequence[:1, :2])
+    near = attention(tokens, cells, sequence[:1])
+    alone = attention(tokens, cells, sequence[:1, :2])
     torch.testing.assert_close(near, alone)
 
 
@@ -34,7 +34,7 @@ def test_order_of_neighbours_does_not_matter():
     attention = CrossRegionAttention(4, 16, 2)
     torch.nn.init.normal_(attention.position_bias)
     cells = torch.tensor([[0, 0, 0], [0, 0, 1], [0, 2, 1], [0, 1, 3]])
-    tokens, qkv = attention.tokens(torch.rand(4, 4, 2, 2))
-    one = attention(tokens, qkv, cells, torch.tensor([[0, 1, 2, 3]]))
-    other = attention(tokens, qkv, cells, torch.tensor([[0, 3, 1, 2]]))
+    tokens = attention.tokens(torch.rand(4, 4, 2, 2))
+    one = attention(tokens, cells, torch.tensor([[0, 1, 2, 3]]))
+    other = attention(tokens, cells, torch.tensor([[0, 3, 1, 2]]))
     torch.testing.assert_close(one, other)

@@ -1,0 +1,92 @@
+"""The network as inference runs it: the same function, with what is constant computed once."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from models.matting import MattingModel, build_model
+
+
+def prepared(
+    model: MattingModel, dtype: torch.dtype = torch.float32, *, compile: bool = False
+) -> MattingModel:
+    """The folded copy of `model`, made once and again only after its weights have changed.
+
+    The copy is kept on `model` itself. Threads may call this at the same time: at worst two make
+    the same copy.
+
+    Args:
+        model: stays as it is, whatever mode it is in.
+        dtype: of the copy's weights.
+        compile: let torch.compile build the coarse network (needs a C++ compiler).
+    """
+    tensors = [*model.parameters(), *model.buffers()]
+    weights = tuple((t.data_ptr(), 0 if t.is_inference() else t._version) for t in tensors)
+    key = (dtype, compile)
+    kept = model.prepared.get(key)
+    if kept is None or kept[0] != weights:
+        folded = fold_for_inference(model, dtype)
+        if compile:
+            folded.coarse_network.compile(dynamic=True)
+        kept = model.prepared[key] = (weights, folded)
+    return kept[1]
+
+
+class ConvolvedLinear(nn.Module):
+    """nn.Linear computed as a 1x1 convolution.
+
+    On CPUs PyTorch runs float32 linear layers in MKL and convolutions in oneDNN, whose kernels are
+    2.4 times as fast on AMD processors and as fast on others (benchmarks/bench_inference.py).
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.weight, self.bias = linear.weight, linear.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., outputs)."""
+        pixels = x.reshape(1, -1, 1, x.shape[-1]).permute(0, 3, 1, 2)  # (1, C, M, 1), channels last
+        mapped = F.conv2d(pixels, self.weight[:, :, None, None], self.bias)
+        return mapped.permute(0, 2, 3, 1).reshape(*x.shape[:-1], -1)
+
+
+def fold_for_inference(model: MattingModel, dtype: torch.dtype = torch.float32) -> MattingModel:
+    """A copy in evaluation mode that computes what `model` computes, faster; it cannot be trained.
+
+    Batch norms are folded into their convolutions and the normalisation of colours into the patch
+    embedding; attention is fused; convolutions are laid out channels last.
+
+    Args:
+        model: stays as it is.
+        dtype: of the copy's weights.
+    """
+    device = next(model.parameters()).device
+    folded = build_model(model.config).to(device)
+    folded.load_state_dict(model.state_dict())
+    folded.eval().requires_grad_(False)
+    folded.coarse_network.backbone.fold_normalisation()
+    for module in list(folded.modules()):
+        _fold_batch_norm(module)
+        if device.type == "cpu":
+            for name, child in list(module.named_children()):
+                if isinstance(child, nn.Linear):
+                    setattr(module, name, ConvolvedLinear(child))
+    folded.to(dtype=dtype)
+    return folded.to(memory_format=torch.channels_last)
+
+
+def _fold_batch_norm(module: nn.Module) -> None:
+    """In a sequence of (convolution, batch norm, ...) make the first two one."""
+    if not isinstance(module, nn.Sequential) or len(module) < 2:
+        return
+    conv, norm = module[0], module[1]
+    if not isinstance(norm, nn.BatchNorm2d):
+        return
+    if isinstance(conv, nn.ConvTranspose2d):
+        module[0] = fuse_conv_bn_eval(conv, norm, transpose=True)
+    elif isinstance(conv, nn.Conv2d):
+        module[0] = fuse_conv_bn_eval(conv, norm)
+    del module[1]

@@ -1,0 +1,101 @@
+"""What inference runs is the same function as what training trains."""
+
+import pytest
+import torch
+
+from models import MattingConfig, build_model
+from models.folding import fold_for_inference, prepared
+from models.regions import select_cells
+
+SMALL = MattingConfig(
+    embed_dim=16, depths=(1, 1, 2, 1), num_heads=(1, 1, 2, 2), decoder_widths=(8, 8, 8)
+)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    model = build_model(SMALL)
+    for name, value in {**dict(model.named_parameters()), **dict(model.named_buffers())}.items():
+        if name.endswith(("running_mean", "bias", "position_bias")):
+            torch.nn.init.normal_(value.data, std=0.3)
+        elif name.endswith("running_var"):
+            torch.nn.init.uniform_(value.data, 0.5, 2)
+    return model.eval()
+
+
+@torch.no_grad()
+def test_folded_network_gives_the_same_numbers(model):
+    folded = fold_for_inference(model)
+    image = torch.rand(2, 3, 256, 384)
+    ours, theirs = model.coarse(image), folded.coarse(image)
+    for kind in range(2):
+        for level in range(3):
+            torch.testing.assert_close(ours[kind][level], theirs[kind][level], rtol=0, atol=1e-5)
+    coarse_alpha = torch.rand(2, 1, 32, 48)
+    cells = select_cells(torch.rand(2, 3, 32, 48))
+    before = model.refine_cells(image, coarse_alpha, cells)
+    after = folded.refine_cells(image, coarse_alpha, cells)
+    torch.testing.assert_close(before, after, rtol=0, atol=1e-5)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("share", [0.02, 0.3, 1.0])
+def test_chunks_do_not_change_the_result(model, share, monkeypatch):
+    image, coarse_alpha = torch.rand(2, 3, 128, 256), torch.rand(2, 1, 16, 32)
+    cells = (torch.rand(2, 16, 32) < share).nonzero()
+    whole = model.refine_cells(image, coarse_alpha, cells)
+    for chunk in (1, 7, 100):
+        monkeypatch.setattr(model.refinement_network, "max_regions_per_chunk", chunk)
+        parts = model.refine_cells(image, coarse_alpha, cells)
+        torch.testing.assert_close(parts, whole, rtol=0, atol=1e-5)
+
+
+@torch.no_grad()
+def test_few_regions_are_in_flight(model, monkeypatch):
+    """Memory is bounded: encoded chunks wait only until their neighbours are encoded."""
+    network = model.refinement_network
+    monkeypatch.setattr(network, "max_regions_per_chunk", 64)
+    waiting, most = 0, 0
+    encode, decode = network.encode, network.decode
+
+    def count_encode(*args):
+        nonlocal waiting, most
+        waiting += 1
+        most = max(most, waiting)
+        return encode(*args)
+
+    def count_decode(*args):
+        nonlocal waiting
+        waiting -= 1
+        return decode(*args)
+
+    monkeypatch.setattr(network, "encode", count_encode)
+    monkeypatch.setattr(network, "decode", count_decode)
+    cells = torch.ones(1, 32, 48).nonzero()  # 24 chunks
+    model.refine_cells(torch.rand(1, 3, 256, 384), torch.rand(1, 1, 32, 48), cells)
+    assert waiting == 0
+    assert most <= 6
+
+
+def test_training_is_not_touched(model):
+    fold_for_inference(model)
+    assert all(p.requires_grad for p in model.parameters())
+    assert any(isinstance(m, torch.nn.BatchNorm2d) for m in model.modules())
+    assert not model.coarse_network.backbone.folded
+
+
+@torch.no_grad()
+def test_the_prepared_copy_follows_the_weights():
+    model = build_model(SMALL)
+    first = prepared(model)
+    assert prepared(model) is first
+    next(model.parameters()).add_(1)
+    second = prepared(model)
+    assert second is not first
+    model.load_state_dict(build_model(SMALL).state_dict())
+    assert prepared(model) is not second
+    assert prepared(model, torch.bfloat16) is not prepared(model)
+    assert model.training
+    assert not prepared(model).training
