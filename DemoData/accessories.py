@@ -1,22 +1,19 @@
-"""What people wear on the head and about the neck: hats, scarves, glasses, headphones, straps."""
+"""What people wear besides clothes: hats, glasses, headphones, scarves, ties, rucksacks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
 
-import cv2
 import numpy as np
 
 from DemoData.body import BodyPainter
 from DemoData.cloth import Cloth, random_cloth, random_colour
+from DemoData.hats import Hat, random_hat
 from DemoData.head import HeadPainter
-from DemoData.paint import Cut, Painter
-from DemoData.shapes import Cone
+from DemoData.paint import Painter
 from DemoData.strands import FINE, paint_strands
 
-HATS = {"none": 14, "beanie": 1.5, "cap": 1.5, "brim": 1.7, "headscarf": 1.2, "hood": 1.0,
-        "turban": 0.4, "helmet": 0.5}  # fmt: skip
 GLASSES = {"none": 14, "round": 2, "square": 2, "sun": 1.6}
 
 
@@ -24,11 +21,7 @@ GLASSES = {"none": 14, "round": 2, "square": 2, "sun": 1.6}
 class Outfit:
     """Accessories of one person."""
 
-    hat: str
-    hat_cloth: Cloth
-    hat_line: float  # how far the hat comes down, y in the head's frame
-    brim: float  # width, head heights
-    fur: float  # length of fur at the edge of a hood, head heights
+    hat: Hat | None
     glasses: str
     frame: np.ndarray  # (3,)
     headphones: bool
@@ -39,18 +32,10 @@ class Outfit:
 
 def random_outfit(rng: np.random.Generator) -> Outfit:
     """Most people wear nothing of it, many one thing."""
-
-    def pick(weights: dict[str, float]) -> str:
-        shares = np.array(list(weights.values()))
-        return str(rng.choice(list(weights), p=shares / shares.sum()))
-
+    shares = np.array(list(GLASSES.values()))
     return Outfit(
-        hat=pick(HATS),
-        hat_cloth=random_cloth(rng),
-        hat_line=rng.uniform(-0.33, -0.22),
-        brim=rng.uniform(0.18, 0.5),
-        fur=rng.uniform(0.08, 0.25) if rng.random() < 0.35 else 0.0,
-        glasses=pick(GLASSES),
+        hat=random_hat(rng) if rng.random() < 0.36 else None,
+        glasses=str(rng.choice(list(GLASSES), p=shares / shares.sum())),
         frame=random_colour(rng) * rng.uniform(0.1, 0.8),
         headphones=bool(rng.random() < 0.03),
         scarf=random_cloth(rng) if rng.random() < 0.08 else None,
@@ -65,101 +50,6 @@ class OutfitPainter:
     def __init__(self, head: HeadPainter, body: BodyPainter, outfit: Outfit) -> None:
         self.head, self.body, self.outfit = head, body, outfit
         self.painter: Painter = head.painter
-
-    def _cut(self, keep_below: float, tilt: float) -> Cut:
-        """Cut away what is lower than a plane through the head, which rises to the front."""
-
-        def cut(points: np.ndarray) -> np.ndarray:
-            local = self.head.from_picture(points)
-            away = local[..., 1] - keep_below + tilt * local[..., 2]
-            return (away * self.painter.unit).astype(np.float32)
-
-        return cut
-
-    def _disc(self, radius: float, line: float, way: float) -> np.ndarray:
-        """(N, 2) outline of the half of a brim that points to `way` (+1 viewer, -1 away)."""
-        angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
-        wave = 0.03 * np.sin(2 * angle + 1.0)
-        ring = np.stack(
-            [radius * np.cos(angle), line + wave, radius * 1.08 * np.sin(angle)], axis=1
-        )
-        turned = self.head.pose.head_point(ring)
-        middle = self.head.pose.head_point(np.array([0.0, line, 0.0]))
-        half = turned[(turned[:, 2] - middle[2]) * way >= 0]
-        order = np.argsort(np.arctan2(*(half[:, :2] - middle[:2]).T[::-1]))
-        return self._hull(np.concatenate([half[order, :2], middle[None, :2]]))
-
-    @staticmethod
-    def _hull(points: np.ndarray) -> np.ndarray:
-        return cv2.convexHull(points.astype(np.float32))[:, 0]
-
-    def behind(self) -> None:
-        """What the head hides: the far half of a brim."""
-        o = self.outfit
-        if o.hat == "brim":
-            colour = o.hat_cloth.tile.mean(axis=(0, 1)) * 0.7
-            self.painter.sheet(self._disc(0.42 + o.brim, o.hat_line, -1), colour)
-
-    def hat(self) -> None:
-        """Whatever covers the hair."""
-        o, painter, head = self.outfit, self.painter, self.head
-        if o.hat in ("none", "headscarf", "hood"):
-            return
-        loft = {"beanie": 0.1, "cap": 0.06, "brim": 0.07, "turban": 0.16, "helmet": 0.12}[o.hat]
-        cones = [cone.thicker(1.0, loft * painter.unit) for cone in head.skull_cones()[:1]]
-        high = 0.14 if o.hat in ("brim", "beanie") else 0.03
-        cones.append(
-            head.cone((0, -0.2 - high, 0.05), (0, -0.2 - high, -0.1), 0.3 + loft, 0.3 + loft)
-        )
-        tilt = 0.25 if o.hat in ("beanie", "turban", "helmet") else 0.05
-        crown = painter.relief(cones, 0.1, self._cut(o.hat_line + 0.04, tilt))
-        painter.cloth(crown, o.hat_cloth)
-        if o.hat == "beanie":
-            rim = self._cut(o.hat_line + 0.07, tilt)
-            band = [cone.thicker(1.02, 0.025 * painter.unit) for cone in cones[:1]]
-
-            def edge(points: np.ndarray) -> np.ndarray:
-                return np.maximum(rim(points), -rim(points) - 0.2 * painter.unit)
-
-            painter.cloth(painter.relief(band, 0.1, edge), o.hat_cloth)
-        elif o.hat == "brim":
-            colour = o.hat_cloth.tile.mean(axis=(0, 1))
-            painter.sheet(self._disc(0.42 + o.brim, o.hat_line, 1), colour)
-        elif o.hat == "cap":
-            angle = np.linspace(-1.25, 1.25, 20)
-            arc = np.stack(
-                [0.36 * np.sin(angle), np.full(20, o.hat_line + 0.03), 0.3 + 0.45 * np.cos(angle)],
-                1,
-            )
-            arc[:, 1] += 0.12 * np.abs(np.sin(angle)) ** 2
-            arc = np.concatenate([arc, arc - [0, 0.03, 0]])
-            points = head.pose.head_point(arc)
-            if points[10, 2] > head.pose.joints["head"][2] - 0.25 * painter.unit:
-                painter.sheet(self._hull(points[:, :2]), o.hat_cloth.tile.mean(axis=(0, 1)) * 0.85)
-
-    def scarf_over_head(self) -> None:
-        """A headscarf or a hood, open in front of the face."""
-        o, painter, head = self.outfit, self.painter, self.head
-        if o.hat not in ("headscarf", "hood"):
-            return
-        hood = o.hat == "hood"
-        loft = (0.12 if hood else 0.05) * painter.unit
-        cones = [cone.thicker(1.0, loft) for cone in head.skull_cones()]
-        unit, pose = painter.unit, head.pose
-        throat = pose.head_point(np.array([0, 0.3, 0.02]))
-        cones.append(Cone(throat, pose.point(0, 0.25, 0.05), 0.36 * unit, 0.48 * unit))
-        wide, high, middle = (0.33, 0.44, 0.03) if hood else (0.27, 0.36, 0.06)
-
-        def opening(points: np.ndarray) -> np.ndarray:
-            local = head.from_picture(points)
-            x, y = local[..., 0] / wide, (local[..., 1] - middle) / high
-            inside = (1 - np.sqrt(x * x + y * y)) * wide * unit
-            return np.where(local[..., 2] > 0, inside, -unit).astype(np.float32)
-
-        relief = painter.relief(cones, 0.15, opening)
-        painter.cloth(relief, o.hat_cloth)
-        if hood and o.fur and relief is not None:
-            painter.fur(relief, o.hat_cloth.tile.mean(axis=(0, 1)) * 0.8 + 0.1, o.fur)
 
     def glasses(self) -> None:
         """Rims, lenses and sides, where they are not behind the head."""

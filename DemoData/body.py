@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from DemoData.cloth import Cloth, random_cloth
+from DemoData.cloth import Cloth, random_cloth, random_colour
 from DemoData.paint import Cut, Painter
 from DemoData.shapes import Cone
 from DemoData.skeleton import Pose
 
+HOLDS = 0.06  # share of hands that hold something
 SIDES = (("left", -1), ("right", 1))
 TOPS = {"t-shirt": 3, "long sleeves": 3, "sweater": 2, "tank top": 1.2, "strapless": 0.4}
 BOTTOMS = {"trousers": 5, "shorts": 1.5, "skirt": 1.5, "dress": 1.5}
@@ -42,14 +43,20 @@ def _pick(rng: np.random.Generator, weights: dict[str, float]) -> str:
     return str(rng.choice(list(weights), p=shares / shares.sum()))
 
 
-def random_build(rng: np.random.Generator, skin: np.ndarray, near: np.ndarray | None) -> Build:
-    """A body and its clothes; the top's colour like `near` (3,) if that is given."""
+def random_build(
+    rng: np.random.Generator, skin: np.ndarray, near: np.ndarray | None, legs: bool
+) -> Build:
+    """A body and its clothes; the top's colour like `near` (3,) if that is given.
+
+    Without `legs` the picture ends above them, and what they wear is nobody's concern.
+    """
     woman = rng.random() < 0.5
     top = _pick(rng, TOPS)
     sleeve = {"t-shirt": rng.uniform(0.3, 0.75), "tank top": 0.0, "strapless": 0.0}.get(top, 2.0)
     if top == "long sleeves" and rng.random() < 0.3:
         sleeve = rng.uniform(0.9, 1.6)  # rolled up
-    jacket = rng.uniform(0.08, 0.35) if top not in ("tank top", "strapless") else 0.0
+    jacket = rng.uniform(0.08, 0.35) if sleeve and rng.random() < 0.3 else 0.0
+    top_cloth = random_cloth(rng, near)
     return Build(
         skin=skin,
         width=rng.normal(0.92 if woman else 1.05, 0.06),
@@ -60,10 +67,10 @@ def random_build(rng: np.random.Generator, skin: np.ndarray, near: np.ndarray | 
         sleeve=float(sleeve),
         neckline="wide" if top == "strapless" else _pick(rng, NECKS),
         bottom=_pick(rng, BOTTOMS),
-        jacket=float(jacket) if rng.random() < 0.3 else 0.0,
-        top_cloth=random_cloth(rng, near),
-        bottom_cloth=random_cloth(rng),
-        jacket_cloth=random_cloth(rng),
+        jacket=float(jacket),
+        top_cloth=top_cloth,
+        bottom_cloth=random_cloth(rng) if legs else top_cloth,
+        jacket_cloth=random_cloth(rng) if jacket else top_cloth,
         shoes=rng.uniform(0, 1) ** 2 * rng.uniform(0.6, 1, 3).astype(np.float32),
     )
 
@@ -183,15 +190,23 @@ class BodyPainter:
         g = 0.5 + 0.5 * b.girth
         upper = self._upper_arm(side)
         fore = self._cone(f"{side} elbow", f"{side} wrist", 0.14 * g, 0.09 * g)
-        root = upper.start.astype(np.float32)
+        root, axis = upper.start[:2], (upper.end - upper.start)[:2]
+        axis = axis / (np.linalg.norm(axis) + 1e-6)
 
         def fade(points: np.ndarray) -> np.ndarray:
-            away = np.sqrt(((points - root)[..., :2] ** 2).sum(axis=-1))
-            return away / (0.25 * painter.unit) - 0.6
+            return (points[..., :2] - root) @ axis / (0.3 * painter.unit) + 0.1
 
+        # What leads to the arm, so that it has no round end where it fades out.
+        sign = dict(SIDES)[side]
+        inner = Cone(
+            self.pose.point(sign * 0.2, 0.2, -0.1),
+            upper.start,
+            upper.start_radius,
+            upper.start_radius,
+        )
         self.hand(side)
         if b.sleeve < 1.9 and not b.jacket:
-            painter.skin(painter.relief([upper, fore], 0.1), b.skin, fade=fade)
+            painter.skin(painter.relief([inner, upper, fore], 0.1), b.skin, fade=fade)
         angle = self._angle(f"{side} shoulder", f"{side} elbow")
         loose = 0.05 if b.top == "sweater" else 0.03
         for cloth, length, more in (
@@ -200,9 +215,10 @@ class BodyPainter:
         ):
             if length <= 0 or (b.jacket and cloth is b.top_cloth):
                 continue
-            sleeve = [_part(upper, length).thicker(1.1, more * painter.unit)]
+            sleeve = [inner, _part(upper, length)]
             if length > 1:
-                sleeve.append(_part(fore, length - 1).thicker(1.1, more * painter.unit))
+                sleeve.append(_part(fore, length - 1))
+            sleeve = [cone.thicker(1.1, more * painter.unit) for cone in sleeve]
             painter.cloth(painter.relief(sleeve, 0.15), cloth, angle, fade)
 
     def hand(self, side: str) -> None:
@@ -213,6 +229,8 @@ class BodyPainter:
         along = (end - wrist) / (np.linalg.norm(end - wrist) + 1e-6)
         across = np.cross(along, rng.normal(0, 1, 3))
         across /= np.linalg.norm(across) + 1e-6
+        if rng.random() < HOLDS:
+            self._thing(end, along, across)
         cones = [Cone(wrist, end, 0.085 * unit, 0.13 * unit)]
         spread, curl = rng.uniform(0.05, 0.5), rng.uniform(-0.2, 0.7)
         bent = np.cross(across, along)
@@ -225,6 +243,14 @@ class BodyPainter:
         tip = thumb + (along * 0.6 + across * 0.9) * 0.27 * unit
         cones.append(Cone(thumb, tip, 0.055 * unit, 0.038 * unit))
         painter.skin(painter.relief(cones, 0.03), self.build.skin)
+
+    def _thing(self, place: np.ndarray, along: np.ndarray, across: np.ndarray) -> None:
+        """Something held: a telephone, a book, a cup, a bag."""
+        rng, unit = self.painter.rng, self.painter.unit
+        wide, high = across[:2] * rng.uniform(0.1, 0.35), along[:2] * rng.uniform(0.15, 0.5)
+        corners = [(-1, -1), (1, -1), (1, 1), (-1, 1)]
+        points = [place[:2] + unit * (a * wide + b * high + 0.1 * along[:2]) for a, b in corners]
+        self.painter.sheet(np.array(points), random_colour(rng))
 
     def leg(self, side: str) -> None:
         """One leg: skin or trousers, and a shoe."""

@@ -38,7 +38,7 @@ class Development:
 
     def __init__(self, rng: np.random.Generator) -> None:
         level = np.linspace(0, 1, 256)
-        exposure = np.exp(rng.normal(0.05, 0.2))
+        exposure = np.exp(rng.normal(0.08, 0.22))
         contrast = rng.normal(1.0, 0.15)
         gamma = np.exp(rng.normal(0, 0.12))
         haze = rng.uniform(0, 0.12) if rng.random() < 0.2 else 0.0
@@ -50,7 +50,7 @@ class Development:
             curve = np.clip(0.5 + (curve - 0.5) * contrast, 0, 1)
             curves.append(haze + (1 - haze) * curve)
         self.table = np.clip(np.stack(curves, axis=1) * 255 + 0.5, 0, 255).astype(np.uint8)[None]
-        vivid = 0.0 if rng.random() < 0.05 else max(0.3, rng.normal(1.0, 0.2))
+        vivid = 0.0 if rng.random() < 0.05 else float(np.clip(rng.normal(0.95, 0.18), 0.3, 1.3))
         grey = np.full((3, 3), [0.299, 0.587, 0.114])
         self.mix = (grey + vivid * (np.eye(3) - grey)).astype(np.float32)
 

@@ -31,10 +31,10 @@ class Box:
 
 def box_around(points: np.ndarray, margin: float, shape: tuple[int, int]) -> Box | None:
     """The part of a picture of `shape` within `margin` of (N, 2) points x, y; None if empty."""
-    low = np.floor(points.min(axis=0) - margin).astype(int)
-    high = np.ceil(points.max(axis=0) + margin).astype(int) + 1
-    left, top = (max(0, int(v)) for v in low)
-    right, bottom = min(shape[1], int(high[0])), min(shape[0], int(high[1]))
+    x, y = points[:, 0], points[:, 1]  # one by one, which NumPy does several times as fast
+    left, top = (max(0, int(np.floor(v.min() - margin))) for v in (x, y))
+    right = min(shape[1], int(np.ceil(x.max() + margin)) + 1)
+    bottom = min(shape[0], int(np.ceil(y.max() + margin)) + 1)
     return Box(top, left, bottom, right) if bottom > top and right > left else None
 
 
@@ -107,7 +107,7 @@ class Canvas:
             ]
         # The photo shows alpha times this, so it has to be exact wherever alpha is not tiny.
         known = 1 / np.maximum(self.alpha, 1e-6)
-        trust = np.clip(self.alpha * 50 - 0.1, 0, 1)
+        trust = np.clip(self.alpha * 255 - 0.5, 0, 1)
         return np.stack(
             [b + trust * (c * known - b) for b, c in zip(filled, self.planes[:3], strict=True)]
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import colorsys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from DemoData.noise import fractal_noise
 from DemoData.shapes import Relief
 
-TILE = 192  # px, side of a pattern that repeats
+TILE = 160  # px, side of a pattern that repeats
 PATTERNS = {
     "plain": 5, "knit": 2, "stripes": 1.5, "checks": 1.5, "dots": 0.6, "flowers": 1.0,
     "denim": 1.5, "camouflage": 0.4, "print": 0.8,
@@ -51,12 +51,10 @@ class Cloth:
         u, v = (at - TILE * np.floor(at * np.float32(1 / TILE)) for at in (u, v))
         return cv2.remap(self.tile, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
 
-    def plain(self, rng: np.random.Generator) -> Cloth:
-        """The same without its pattern, a little darker or lighter: for collars, cuffs and hems."""
-        mean = self.tile.mean(axis=(0, 1)) * rng.uniform(0.7, 1.15)
-        tile = np.empty_like(self.tile)
-        tile[:] = np.clip(mean, 0, 1)
-        return replace(self, tile=tile)
+    @property
+    def colour(self) -> np.ndarray:
+        """(3,) the mean of its pattern."""
+        return np.array(cv2.mean(self.tile)[:3])
 
 
 def random_colour(rng: np.random.Generator) -> np.ndarray:
@@ -69,11 +67,11 @@ def random_colour(rng: np.random.Generator) -> np.ndarray:
         rgb = colorsys.hsv_to_rgb(hue, rng.uniform(0, 0.1), rng.uniform(0.75, 0.98))
     elif kind < 0.55:
         rgb = colorsys.hsv_to_rgb(hue, rng.uniform(0, 0.1), rng.uniform(0.25, 0.75))
-    elif kind < 0.75:
+    elif kind < 0.8:
         hue = rng.choice([0.6, 0.62, 0.08, 0.1, 0.3, 0.0]) + rng.normal(0, 0.02)
         rgb = colorsys.hsv_to_rgb(hue % 1, rng.uniform(0.25, 0.6), rng.uniform(0.15, 0.6))
     else:
-        rgb = colorsys.hsv_to_rgb(hue, rng.uniform(0.4, 0.9), rng.uniform(0.35, 0.95))
+        rgb = colorsys.hsv_to_rgb(hue, rng.uniform(0.35, 0.85), rng.uniform(0.3, 0.9))
     return np.array(rgb, np.float32)
 
 

@@ -24,7 +24,7 @@ class HairPainter:
         self.wide = np.array([head.look.wide, 1, 1])
         unit = self.painter.unit
         count = int(np.clip(90 + unit * 0.4, 100, 260))
-        self.strands_per_guide = int(np.clip(unit / 9, 5, 26))
+        self.strands_per_guide = int(np.clip(unit / 11, 5, 20))
         # Curls need points enough to be round.
         curly = look.curl > 0.01
         self.points = 1 + PIECE * int(np.clip(1.5 * look.turns, 4, 11) if curly else 4)
@@ -93,10 +93,10 @@ class HairPainter:
         inside = (local - CENTRE) / radii
         length = np.linalg.norm(inside, axis=1, keepdims=True)
         local = np.where(length < 1, CENTRE + inside / (length + 1e-6) * radii, local)
-        face = (local[:, 1] > -0.25) & (local[:, 1] < 0.55) & (np.abs(local[:, 0]) < 0.4)
+        face = (local[:, 1] > -0.36) & (local[:, 1] < 0.55) & (np.abs(local[:, 0]) < 0.45)
         front = face & (local[:, 2] > 0.02)
-        aside = np.sign(local[:, 0]) * (0.4 * self.head.look.wide + 0.02)
-        local[:, 0] = np.where(front, 0.5 * local[:, 0] + 0.5 * aside, local[:, 0])
+        aside = np.sign(local[:, 0]) * (0.43 * self.head.look.wide + 0.02)
+        local[:, 0] = np.where(front, 0.35 * local[:, 0] + 0.65 * aside, local[:, 0])
         local[:, 2] = np.where(front, 0.6 * local[:, 2] + 0.4 * 0.05, local[:, 2])
         return local @ turn.T
 
@@ -144,14 +144,23 @@ class HairPainter:
         flat = self.head.pose.joints["head"][:2] + guides[..., :2] * unit
         if look.style != "buzz":
             # What can't be seen through: a lock's core, thick at the root and thin farther on.
-            for share, thick in ((0.8, 0.5), (0.5, 1.1), (0.3, 1.6)):
-                core = flat[:, : max(2, int(self.points * share))]
-                shade = 0.35 * light[:, : core.shape[1]].mean(axis=1)
-                wide = max(1, int(look.lock * thick * unit * FINE))
-                paint_strands(self.painter.canvas, core, shade, wide, dark, bright)
+            fine = 2
+            thin = look.lock * unit * fine * (0.4 if look.style == "beard" else 1.0)
+            cores, widths = [], []
+            for share, thick in ((0.8, 0.6), (0.45, 1.4)):
+                # Not from the very root, where round ends would show against the skin.
+                steps = np.linspace(0.1, share, 7) * (self.points - 1)
+                cores.append(flat[:, np.round(steps).astype(int)])
+                widths.append(np.full(len(flat), max(1, int(thin * thick))))
+            shade = np.tile(0.35 * light.mean(axis=1), len(cores))
+            paint_strands(
+                self.painter.canvas, np.concatenate(cores), shade, np.concatenate(widths),
+                dark, bright, fine,
+            )  # fmt: skip
         paths, shade = self._strands(flat, light)
-        thick = np.clip(unit * 0.0014 * FINE, 1, 3)
-        width = np.clip(np.round(thick * self.rng.uniform(0.6, 1.6, len(paths))), 1, 4).astype(int)
+        # A hair is a two-thousandth of a head thick: less than a fine point but in close-ups.
+        points = unit * FINE * self.rng.uniform(0.0003, 0.001, len(paths))
+        width = np.clip(np.round(points), 1, 3).astype(int)
         # A strand is cut into pieces, each of its own brightness.
         cuts = [slice(start, start + PIECE + 1) for start in range(0, self.points - 1, PIECE)]
         pieces = np.concatenate([paths[:, cut] for cut in cuts])

@@ -30,8 +30,10 @@ def fractal_noise(
     H, W = shape
     field: np.ndarray = np.zeros((2, 2), np.float32)
     for octave in range(octaves):
+        if octave and cells * 2**octave > 0.75 * max(H, W):
+            break  # finer than the pixels
         # Each octave is added at just the size it needs; only the last enlargement is full size.
-        scale = min(1.0, cells * 2**octave * 4 / max(H, W))
+        scale = min(1.0, cells * 2**octave * 2.5 / max(H, W))
         h, w = max(2, round(H * scale)), max(2, round(W * scale))
         field = cv2.resize(field, (w, h), interpolation=cv2.INTER_LINEAR)
         field = field + smooth_noise(rng, (h, w), cells * 2**octave) * np.float32(gain**octave)

@@ -74,7 +74,7 @@ class Painter:
         colour = cloth.on(relief, self.unit, angle, rng)
         self._lay(relief, colour, None, shine=cloth.gloss, sharpness=10.0, fade=fade)
         if cloth.fuzz:
-            self.fur(relief, cloth.tile.mean(axis=(0, 1)), cloth.fuzz, fade)
+            self.fur(relief, cloth.colour, cloth.fuzz, fade)
 
     def fur(
         self, relief: Relief, colour: np.ndarray, length: float, fade: Fade | None = None

@@ -12,6 +12,7 @@ from DemoData.canvas import Canvas
 from DemoData.face import random_face
 from DemoData.hair import HairPainter
 from DemoData.hairstyles import HairLook, random_beard, random_hair, random_hair_colour
+from DemoData.hats import Hat, HatPainter
 from DemoData.head import HeadLook, HeadPainter
 from DemoData.paint import Painter
 from DemoData.shapes import Light
@@ -60,7 +61,7 @@ def random_person(rng: np.random.Generator, kind: str, near: np.ndarray | None =
     yaw = rng.normal(np.pi, 0.5) if back else rng.normal(0, 0.55)
     turn = rng.normal(0, 0.4)
     stance = "sitting" if kind == "seated" else ("walking" if rng.random() < 0.3 else "standing")
-    build = random_build(rng, skin, near)
+    build = random_build(rng, skin, near, legs=kind not in ("close-up", "bust"))
     look = HeadLook(
         skin=skin,
         wide=rng.normal(1.0, 0.05),
@@ -85,9 +86,11 @@ def paint_person(
     body = BodyPainter(painter, pose, person.build)
     head = HeadPainter(painter, pose, person.head)
     outfit = OutfitPainter(head, body, person.outfit)
+    hat = HatPainter(head, person.outfit.hat) if person.outfit.hat else None
     hair = HairPainter(head, _under(person.outfit.hat, person.hair))
     hair.paint(behind=True)
-    outfit.behind()
+    if hat:
+        hat.behind()
     joints, unit = pose.joints, pose.unit
     facing = pose.body[2, 2] > 0
     legs = sorted(("left", "right"), key=lambda side: joints[f"{side} knee"][2])
@@ -116,21 +119,24 @@ def paint_person(
         HairPainter(head, person.beard).paint(behind=False)
     outfit.glasses()
     hair.paint(behind=False)
-    outfit.scarf_over_head()
-    outfit.hat()
+    if hat:
+        hat.paint()
     outfit.headphones()
     for side in arms:
         if arms[side] >= 0 and joints[f"{side} wrist"][1] <= joints["head"][1] + 0.9 * unit:
             body.arm(side)
 
 
-def _under(hat: str, hair: HairLook) -> HairLook:
+def _under(hat: Hat | None, hair: HairLook) -> HairLook:
     """The hair as it lies under a hat."""
-    if hat == "none":
+    if hat is None:
         return hair
-    if hat in ("headscarf", "turban"):
+    if hat.kind in ("headscarf", "turban"):
         return replace(hair, style="bald")
-    return replace(hair, lift=0.05, weight=max(hair.weight, 0.35), curl=min(hair.curl, 0.03))
+    return replace(
+        hair, lift=0.05, weight=max(hair.weight, 0.35), curl=min(hair.curl, 0.02),
+        lock=0.6 * hair.lock, frizz=0.5 * hair.frizz,
+    )  # fmt: skip
 
 
 def _nearness(pose: Pose, side: str) -> float:

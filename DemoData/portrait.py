@@ -10,6 +10,7 @@ import numpy as np
 from DemoData.camera import Development, add_traces, blur_layers, composite
 from DemoData.canvas import Canvas
 from DemoData.people import KINDS, Person, paint_person, random_kind, random_person
+from DemoData.props import IN_FRONT, add_front, add_seat, add_shadow
 from DemoData.scenes import draw_scene
 from DemoData.shapes import random_light
 from DemoData.skeleton import Pose, place
@@ -46,7 +47,9 @@ class Portrait:
     people: tuple[Person, ...]
 
 
-def draw_portrait(rng: np.random.Generator, size: int, hide_face: str = "never") -> Portrait:
+def draw_portrait(
+    rng: np.random.Generator, size: int, hide_face: str = "never", *, traces: bool = True
+) -> Portrait:
     """Draw people and a scene of `size` x `size` pixels.
 
     Args:
@@ -54,14 +57,21 @@ def draw_portrait(rng: np.random.Generator, size: int, hide_face: str = "never")
         size: side in pixels.
         hide_face: blur the faces "never", "always" or on "some" portraits, as P3M-10K does on all
             of its own for the people's privacy.
+        traces: whether the photo has a sensor's noise and what JPEG leaves.
     """
     scene = draw_scene(rng, size)
     canvas = Canvas((size, size))
-    light = random_light(rng, scene.mean(axis=(0, 1)) / 255)
+    light = random_light(rng, np.array(cv2.mean(scene)[:3]) / 255)
     people, poses = _gather(rng, scene)
     for person, pose in zip(people, poses, strict=True):
+        if person.kind == "seated":
+            add_seat(rng, scene, pose)
         paint_person(rng, canvas, light, person, pose)
     blur_layers(rng, canvas)
+    if rng.random() < 0.25:
+        scene = add_shadow(rng, scene, canvas)
+    if rng.random() < IN_FRONT:
+        add_front(rng, scene, canvas)
     alpha = np.round(canvas.alpha * 255).astype(np.uint8)
     planes = np.clip(canvas.unpremultiplied() * 255 + 0.5, 0, 255).astype(np.uint8)
     foreground = cv2.merge(list(planes))
@@ -71,7 +81,9 @@ def draw_portrait(rng: np.random.Generator, size: int, hide_face: str = "never")
             foreground = _hide_face(foreground, pose)
     develop = Development(rng)
     foreground, background = develop.apply(foreground), develop.apply(scene)
-    image = add_traces(rng, composite(alpha, foreground, background))
+    image = composite(alpha, foreground, background)
+    if traces:
+        image = add_traces(rng, image)
     return Portrait(image, alpha, foreground, background, tuple(people))
 
 

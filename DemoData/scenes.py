@@ -5,8 +5,15 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from DemoData.backdrops import BACKDROPS, lights
 from DemoData.noise import fractal_noise
+from DemoData.outdoors import foliage, landscape, leaves, lights, street
+from DemoData.rooms import room, shelves, studio, wall
+
+# Kinds and their shares.
+BACKDROPS = {
+    studio: 2.0, leaves: 1.0, foliage: 2.0, wall: 2.5, shelves: 1.0, landscape: 2.0, street: 1.8,
+    lights: 0.8, room: 2.0,
+}  # fmt: skip
 
 
 def draw_scene(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -30,8 +37,8 @@ def draw_scene(rng: np.random.Generator, size: int) -> np.ndarray:
 def _grain(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """Give every surface some texture."""
     size = len(image)
-    field = fractal_noise(rng, (size, size), cells=rng.uniform(4, 16), octaves=7, gain=0.75)
-    level = np.clip(128 + 127 * rng.uniform(0.05, 0.3) * field, 0, 255).astype(np.uint8)
+    field = fractal_noise(rng, (size, size), cells=rng.uniform(10, 50), octaves=5, gain=0.8)
+    level = np.clip(128 + 127 * rng.uniform(0.03, 0.25) * field, 0, 255).astype(np.uint8)
     return cv2.multiply(image, cv2.merge([level] * 3), scale=1 / 128)
 
 

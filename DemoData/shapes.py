@@ -192,7 +192,7 @@ def random_light(rng: np.random.Generator, around: np.ndarray) -> Light:
     forward = rng.uniform(0.1, 1.0) if rng.random() < 0.8 else rng.uniform(-0.8, 0.1)
     direction = np.array([np.cos(angle), -rise * 1.2, forward * 1.3])
     contrast = rng.beta(1.6, 1.6)  # the lamp's share of all light
-    total = rng.uniform(0.6, 1.15)
+    total = rng.uniform(0.75, 1.3)
 
     def colour(spread: float) -> np.ndarray:
         warmth = rng.normal(0, spread)
@@ -202,7 +202,7 @@ def random_light(rng: np.random.Generator, around: np.ndarray) -> Light:
     above = (1 - contrast) * total * colour(0.05) * tint
     return Light(
         direction=(direction / np.linalg.norm(direction)).astype(np.float32),
-        lamp=(contrast * total * 1.5 * colour(0.12)).clip(0).astype(np.float32),
+        lamp=(contrast * total * 1.8 * colour(0.12)).clip(0).astype(np.float32),
         above=above.clip(0.02).astype(np.float32),
         below=(above * rng.uniform(0.3, 0.9) * colour(0.06)).clip(0.02).astype(np.float32),
         wrap=rng.uniform(0.0, 0.5),

@@ -18,10 +18,11 @@ def paint_strands(
     width: np.ndarray | int,
     dark: np.ndarray,
     bright: np.ndarray,
+    fine: int = FINE,
 ) -> None:
     """Lay opaque lines over the canvas, bright ones over dark ones.
 
-    They are drawn on a grid of FINE x FINE points a pixel and averaged, so alpha is exactly the
+    They are drawn on a grid of `fine` x `fine` points a pixel and averaged, so alpha is exactly the
     share of a pixel's points that are covered, and colour is that of the hairs there.
 
     Args:
@@ -30,16 +31,17 @@ def paint_strands(
         brightness: (N,) in [0, 1].
         width: points of the fine grid; an int or (N,) integers.
         dark, bright: (3,) colours of brightness 0 and 1.
+        fine: points along a pixel.
     """
     if not len(paths):
         return
-    box = box_around(paths.reshape(-1, 2), float(np.max(width)) / FINE + 1, canvas.shape)
+    box = box_around(paths.reshape(-1, 2), float(np.max(width)) / fine + 1, canvas.shape)
     if box is None:
         return
     H, W = box.shape
-    grid = np.zeros((H * FINE, W * FINE), np.uint8)
+    grid = np.zeros((H * fine, W * fine), np.uint8)
     # Pixel centres are whole numbers; a pixel's fine points lie around its centre.
-    points = (paths - [box.left, box.top]) * FINE + (FINE - 1) / 2
+    points = (paths - [box.left, box.top]) * fine + (fine - 1) / 2
     points = np.round(points).astype(np.int32)
     # 0 is "no hair", so brightness begins at 1.
     level = np.round(np.clip(brightness, 0, 1) * (LEVELS - 1)).astype(int)

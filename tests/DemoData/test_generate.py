@@ -5,12 +5,18 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from DemoData.generate import claim_folder, generate, list_tasks, run_task
+from P3MData.data_loader import P3MDataset
+from PhotoMatteData.data_loader import PhotoMatteDataset
+from PPMData.data_loader import PPMDataset
 from utils.errors import InputError
+from utils.trimap import Trimap
 
 NUMBERS = {"num_train": 3, "num_test": 1, "size": 96, "seed": 5}
 
@@ -48,18 +54,42 @@ def run_seed(root: Path, seed: int) -> dict[str, str]:
 
 
 def test_goes_on_where_it_was_killed(drawn: Path, tmp_path: Path) -> None:
-    whole = digests(drawn)
-    generate(tmp_path, **NUMBERS, num_workers=1)
-    gone = tmp_path / "P3M-10K/train/fg/demo_00001.jpg"
-    gone.unlink()  # killed between two layers of one portrait,
-    (gone.parent / ".demo_00001-x.jpg").write_bytes(b"half")  # and in the middle of a file
-    kept = tmp_path / "P3M-10K/train/fg/demo_00000.jpg"
-    before = kept.stat().st_mtime_ns
-    assert generate(tmp_path, **NUMBERS, num_workers=1) == 1
-    assert kept.stat().st_mtime_ns == before
+    arguments = ["--train", "3", "--test", "1", "--size", "96", "--seed", "5"]
+    command = [sys.executable, "-m", "DemoData.generate", "--root", str(tmp_path), *arguments]
+    process = subprocess.Popen([*command, "--num_workers", "1"], stderr=subprocess.DEVNULL)
+    while not (first := tmp_path / "P3M-10K/train/bg/demo_00000.jpg").exists():
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    (first.parent / ".demo_00001-x.jpg").write_bytes(b"half")  # as if killed while writing
+    (tmp_path / "P3M-10K/train/fg/demo_00001.jpg").unlink(missing_ok=True)
+    before = first.stat().st_mtime_ns
+    assert generate(tmp_path, **NUMBERS, num_workers=1) >= 1
+    assert first.stat().st_mtime_ns == before
     after = digests(tmp_path)
-    after.pop("P3M-10K/train/fg/.demo_00001-x.jpg")
-    assert after == whole
+    assert {path: d for path, d in after.items() if "/." not in path} == digests(drawn)
+
+
+def test_loads_as_the_real_data_sets_do(drawn: Path) -> None:
+    train = P3MDataset(drawn, "train")
+    assert len(train) == 3
+    sample = train[1]
+    assert sample.foreground is not None and sample.background is not None
+    layers = (sample.image, sample.alpha, sample.foreground, sample.background)
+    assert {layer.shape[:2] for layer in layers if layer is not None} == {(96, 96)}
+    for dataset in (
+        P3MDataset(drawn, "P3M-500-P"),
+        P3MDataset(drawn, "P3M-500-NP"),
+        PPMDataset(drawn),
+        PhotoMatteDataset(drawn),
+    ):
+        sample = dataset[0]
+        assert sample.alpha is not None and sample.trimap is not None
+        assert set(np.unique(sample.trimap)) <= set(Trimap)
+        assert (sample.alpha[sample.trimap == Trimap.FOREGROUND] == 255).all()
+        assert (sample.alpha[sample.trimap == Trimap.BACKGROUND] == 0).all()
+    assert len(list((drawn / "BG-20K/train").iterdir())) == 1
 
 
 def test_refuses_a_folder_that_is_not_its_own(drawn: Path, tmp_path: Path) -> None:
