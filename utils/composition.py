@@ -21,5 +21,6 @@ def fit_background(background: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
 
 def composite(foreground: np.ndarray, background: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """alpha * foreground + (1 - alpha) * background, rounded: (H, W, 3) uint8 from uint8."""
-    a = (alpha * np.float32(1 / 255))[..., None]
-    return np.rint(background + a * (foreground.astype(np.float32) - background)).astype(np.uint8)
+    a = alpha[..., None].astype(np.uint16)
+    total = foreground * a + background * (255 - a)  # at most 255 * 255, which uint16 holds
+    return ((total + 127) // 255).astype(np.uint8)

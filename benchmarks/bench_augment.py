@@ -1,0 +1,108 @@
+"""Augmentation: milliseconds for an 896x896 sample from a decoded 1080x1440 portrait, one core.
+
+    python -m benchmarks.bench_augment --count 40
+
+A drawn portrait with all its layers, in memory; time is the one thread's CPU time. Target: at most
+60 ms. Where there is a GPU, the batched version is timed too, copies included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from DemoData.portrait import draw_portrait
+from DemoData.scenes import draw_scene
+from P3MData.batch_augment import carry_out_batch
+from P3MData.data_loader import TrainingSet
+from P3MData.recipe import carry_out
+from utils.images import write_image
+from utils.sample import Sample
+
+
+class OnePortrait:
+    """A drawn portrait of 1440x1080 (height x width), decoded."""
+
+    names = ["drawn"]
+
+    def __init__(self) -> None:
+        portrait = draw_portrait(np.random.default_rng(0), 1440)
+        layers = (portrait.image, portrait.alpha, portrait.foreground, portrait.background)
+        image, alpha, foreground, background = (
+            np.ascontiguousarray(layer[:, 180:1260]) for layer in layers
+        )
+        self.sample = Sample("drawn", image, alpha, None, foreground, background)
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.sample
+
+
+def time_samples(data: TrainingSet, count: int) -> np.ndarray:
+    """(count,) milliseconds a sample, drawing included, reading of scenes excluded."""
+    data.draw(0)
+    times = []
+    for position in range(count):
+        start = time.process_time()
+        recipe = data.draw(position)
+        drawn = time.process_time() - start
+        start = time.process_time()
+        carry_out(recipe)
+        seconds = time.process_time() - start + (0 if recipe.scene is not None else drawn)
+        times.append(1000 * seconds)
+    return np.array(times)
+
+
+def time_batch(data: TrainingSet, device: str, size: int = 8, rounds: int = 20) -> float:
+    """Milliseconds a sample, in batches on a GPU."""
+    recipes = [data.draw(position) for position in range(size)]
+    carry_out_batch(recipes, device)
+    torch.cuda.synchronize()
+    start = time.perf_counter()
+    for _ in range(rounds):
+        carry_out_batch(recipes, device)
+    torch.cuda.synchronize()
+    return 1000 * (time.perf_counter() - start) / rounds / size
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=40, help="samples of each kind")
+    args = parser.parse_args()
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    portrait = OnePortrait()
+    with tempfile.TemporaryDirectory() as folder:
+        scenes = Path(folder)
+        write_image(scenes / "scene.png", draw_scene(np.random.default_rng(0), 1200))
+        for version in ("V1", "V2"):
+            for replace in (0.0, 1.0):
+                for degrade in (False, True):
+                    data = TrainingSet(
+                        portrait,
+                        version=version,
+                        backgrounds=scenes,
+                        replace=replace,
+                        degrade=degrade,
+                    )
+                    times = time_samples(data, args.count)
+                    kind = f"{version}, {'new' if replace else 'own'} background"
+                    kind += ", degraded" * degrade
+                    print(
+                        f"{kind}: mean {times.mean():.0f} ms, median {np.median(times):.0f} ms, "
+                        f"largest {times.max():.0f} ms"
+                    )
+                    if torch.cuda.is_available() and not degrade:
+                        print(f"{kind}, GPU: {time_batch(data, 'cuda'):.1f} ms")
+
+
+if __name__ == "__main__":
+    main()
