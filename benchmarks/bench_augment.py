@@ -29,9 +29,8 @@ from utils.sample import Sample
 class OnePortrait:
     """A drawn portrait of 1440x1080 (height x width), decoded."""
 
-    names = ["drawn"]
-
     def __init__(self) -> None:
+        self.names = ["drawn"]
         portrait = draw_portrait(np.random.default_rng(0), 1440)
         layers = (portrait.image, portrait.alpha, portrait.foreground, portrait.background)
         image, alpha, foreground, background = (
