@@ -70,6 +70,8 @@ def landscape(rng: np.random.Generator, size: int) -> np.ndarray:
         colour = hues(rng, 1, ((0.2, 0.65), (0.1, 0.5), (0.1, 0.6)))[0]
         points = np.concatenate([np.stack([x, ridge], 1), [[size, size], [0, size]]])
         cv2.fillPoly(image, [points.astype(np.int32)], plain(colour), cv2.LINE_AA)
+    if rng.random() < 0.5:
+        _trees(rng, image, horizon)
     kind = rng.choice(["grass", "sand", "water", "road"])
     ranges = {
         "grass": GREENS,
@@ -82,6 +84,31 @@ def landscape(rng: np.random.Generator, size: int) -> np.ndarray:
         ground = cv2.resize(ground[:, : size // 6 + 1], (size, len(ground)))
     image[horizon:] = ground
     return image
+
+
+def _trees(rng: np.random.Generator, image: np.ndarray, horizon: int) -> None:
+    """Trunks that fork, with leaves or bare."""
+    size = len(image)
+    greens = hues(rng, 6, GREENS)
+    for _ in range(int(rng.integers(1, 6))):
+        bark = plain(hues(rng, 1, ((0.05, 0.12), (0.1, 0.5), (0.08, 0.45)))[0])
+        tall, leafy = rng.uniform(0.3, 1.0) * size, rng.random() < 0.7
+        branches = [
+            (np.array([rng.uniform(0, size), horizon + 0.05 * size]), -np.pi / 2, 0.35 * tall)
+        ]
+        for _ in range(40):
+            start, way, length = branches.pop(0)
+            end = start + length * np.array([np.cos(way), np.sin(way)])
+            thick = max(1, int(0.14 * length))
+            cv2.line(image, start.astype(int).tolist(), end.astype(int).tolist(), bark, thick)
+            for turn in rng.normal(0, 0.5, 2):
+                branches.append((end, way + turn, length * rng.uniform(0.6, 0.85)))
+            if leafy and length < 0.2 * tall:
+                for at in end + rng.normal(0, 0.05 * tall, (12, 2)):
+                    axes = (max(1, int(0.02 * tall)), max(1, int(0.012 * tall)))
+                    green = plain(greens[int(rng.integers(6))])
+                    turned = rng.uniform(0, 180)
+                    cv2.ellipse(image, at.astype(int).tolist(), axes, turned, 0, 360, green, -1)
 
 
 def street(rng: np.random.Generator, size: int) -> np.ndarray:

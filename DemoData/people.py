@@ -21,10 +21,10 @@ from DemoData.skeleton import Pose, random_pose
 # How people are framed: share of portraits, head height as a share of the picture's (least, most).
 KINDS = {
     "close-up": (0.17, 0.42, 0.95),
-    "bust": (0.31, 0.24, 0.42),
-    "half": (0.2, 0.15, 0.24),
-    "whole": (0.17, 0.075, 0.115),
-    "seated": (0.15, 0.11, 0.18),
+    "bust": (0.33, 0.25, 0.46),
+    "half": (0.2, 0.16, 0.26),
+    "whole": (0.15, 0.075, 0.12),
+    "seated": (0.15, 0.12, 0.2),
 }
 SKINS = (
     (0.96, 0.83, 0.76), (0.93, 0.76, 0.67), (0.87, 0.68, 0.57), (0.8, 0.6, 0.47),

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from DemoData.noise import fractal_noise
+from DemoData.objects import add_objects
 from DemoData.outdoors import foliage, landscape, leaves, lights, street
 from DemoData.rooms import room, shelves, studio, wall
 
@@ -25,6 +26,8 @@ def draw_scene(rng: np.random.Generator, size: int) -> np.ndarray:
     # What is blurred has no detail that half the size would lose.
     work = size if blur * size < 2 else -(-size // 2)
     image = backdrop(rng, work)
+    if rng.random() < 0.4:
+        image = add_objects(rng, image)
     if not sharp or rng.random() < 0.5:
         image = _grain(rng, image)
     image = _light(rng, image)
