@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from DemoData.canvas import Box, Canvas
-from DemoData.people import KINDS, random_kind, random_person
+from DemoData.hairstyles import random_hair
+from DemoData.people import KINDS, paint_person, random_kind, random_person
 from DemoData.portrait import draw_portrait
 from DemoData.scenes import BACKDROPS, draw_scene
+from DemoData.shapes import random_light
+from DemoData.skeleton import place
 from DemoData.strands import FINE, paint_strands
 
 
@@ -73,16 +78,46 @@ def test_strands_outside_the_picture_do_no_harm() -> None:
     assert canvas.alpha.max() == 0
 
 
-def test_portraits_have_hairs_thinner_than_a_pixel() -> None:
-    far = 0
+def test_hairs_lie_where_they_should() -> None:
+    errors = []
+    for x in np.arange(6.0, 8.0, 0.09):
+        canvas = Canvas((20, 20))
+        slanted = np.array([[[x, 1.0], [x + 3, 17.0]]])
+        paint_strands(canvas, slanted, np.array([1.0]), 1, np.zeros(3), np.ones(3))
+        at = (canvas.alpha * np.arange(20)).sum() / canvas.alpha.sum()
+        errors.append(at - (x + 1.5))
+    assert abs(np.mean(errors)) < 0.05 and np.abs(errors).max() < 0.2
+
+
+def single_hairs(style: str) -> int:
+    """Pixels that are soft, and not because they lie at the edge of something opaque."""
+    count = 0
+    for seed in range(3):
+        generator = rng(5, seed)
+        person = random_person(generator, "bust")
+        while (hair := random_hair(generator, person.hair.colour)).style != style:
+            pass
+        outfit = replace(person.outfit, hat=None)
+        person = replace(person, hair=hair, beard=None, outfit=outfit)
+        canvas = Canvas((256, 256))
+        light = random_light(generator, np.full(3, 0.5))
+        paint_person(generator, canvas, light, person, place(person.pose, 80, (128, 90)))
+        soft = (canvas.alpha > 0.05) & (canvas.alpha < 0.95)
+        solid = cv2.dilate((canvas.alpha >= 0.95).astype(np.uint8), np.ones((9, 9), np.uint8))
+        count += int((soft & (solid == 0)).sum())
+    return count
+
+
+def test_hair_is_finer_than_pixels() -> None:
+    assert single_hairs("wavy") > 600 + 3 * single_hairs("bald")
+
+
+def test_soft_share_is_that_of_photos() -> None:
+    shares = []
     for seed in range(8):
         alpha = draw_portrait(rng(5, seed), 256).alpha
-        soft = (alpha > 0) & (alpha < 255)
-        assert 0.003 < soft.mean() < 0.5
-        # Soft, and not just the blurred edge of something opaque.
-        solid = cv2.dilate((alpha == 255).astype(np.uint8), np.ones((9, 9), np.uint8))
-        far += int((soft & (solid == 0) & (alpha > 10)).sum())
-    assert far > 400
+        shares.append(((alpha > 0) & (alpha < 255)).mean())
+    assert min(shares) > 0.005 and max(shares) < 0.35 and np.median(shares) > 0.02
 
 
 def test_people_of_all_kinds() -> None:
