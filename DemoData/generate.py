@@ -101,7 +101,24 @@ def claim_folder(root: Path, arguments: dict[str, int]) -> None:
 def generate(
     root: Path, *, num_train: int, num_test: int, size: int, seed: int, num_workers: int
 ) -> int:
-    """Draw everything that is not there yet; returns how many pictures were drawn."""
+    """Draw everything that is not there yet; returns how many pictures were drawn.
+
+    Raises:
+        InputError: as `claim_folder`.
+        OSError: if `root` can't be written, or the disk is full; names the folder.
+    """
+    try:
+        return _generate(root, num_train, num_test, size, seed, num_workers)
+    except OSError as error:
+        raise OSError(
+            f"{root} can't be written ({error.strerror or error}): make room or give another "
+            "--root; what is there is whole, and the same command goes on"
+        ) from error
+
+
+def _generate(
+    root: Path, num_train: int, num_test: int, size: int, seed: int, num_workers: int
+) -> int:
     claim_folder(root, {"train": num_train, "test": num_test, "size": size, "seed": seed})
     tasks = list(list_tasks(num_train, num_test))
     missing = [task for task in tasks if not all(path.exists() for path in task.paths(root))]

@@ -108,6 +108,9 @@ class HairPainter:
         length = look.length * (1 + look.ragged * rng.uniform(-1, 0.6, G))
         t = np.linspace(0, 1, self.points)[None, :, None]
         ways = roots[:, None] * (1 - t) + look.tie * t
+        # From the forehead to the nape over the crown, not through the face.
+        far = np.clip(-roots @ look.tie, 0, 1)[:, None, None]
+        ways = ways + far * np.sin(np.pi * t) * np.array([0, -1.2, 0])
         ways = ways / (np.linalg.norm(ways, axis=2, keepdims=True) + 1e-6)
         paths = CENTRE + ways * RADII * self.wide * (1.02 + 0.06 * np.sin(np.pi * t))
         paths = paths @ turn.T
@@ -147,9 +150,9 @@ class HairPainter:
             fine = 2
             thin = look.lock * unit * fine * (0.4 if look.style == "beard" else 1.0)
             cores, widths = [], []
-            for share, thick in ((0.8, 0.6), (0.45, 1.4)):
+            for share, thick in ((0.85, 0.25), (0.6, 0.7), (0.35, 1.4)):
                 # Not from the very root, where round ends would show against the skin.
-                steps = np.linspace(0.1, share, 7) * (self.points - 1)
+                steps = np.linspace(0.1, share, 6) * (self.points - 1)
                 cores.append(flat[:, np.round(steps).astype(int)])
                 widths.append(np.full(len(flat), max(1, int(thin * thick))))
             shade = np.tile(0.35 * light.mean(axis=1), len(cores))

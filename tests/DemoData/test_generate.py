@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import subprocess
 import sys
@@ -105,6 +106,18 @@ def test_refuses_a_folder_that_is_not_its_own(drawn: Path, tmp_path: Path) -> No
     (drawn.parent / "broken/demo_data.json").write_text("{")
     with pytest.raises(InputError, match="can't be read"):
         claim_folder(drawn.parent / "broken", arguments)
+
+
+def test_full_disk_is_told_and_leaves_nothing_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match=f"{tmp_path} can't be written .No space left"):
+        generate(tmp_path, **NUMBERS, num_workers=1)
+    assert digests(tmp_path).keys() == {"demo_data.json"}
 
 
 @pytest.mark.parametrize("flag", ["--size", "--train"])
