@@ -32,7 +32,17 @@ def device_name(device: torch.device) -> str:
     """The device as its maker calls it."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{device.type} ({platform.machine()}, {torch.backends.cpu.get_cpu_capability()})"
+    return f"{device.type} ({_processor()}, {torch.backends.cpu.get_cpu_capability()})"
+
+
+def _processor() -> str:
+    """The processor's name; where only its kind is known, that."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:  # not Linux
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def commit() -> str:

@@ -1,0 +1,228 @@
+"""What the network costs: parameters, multiply-adds, time and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from engine.measuring import Timing, measure_peak, measure_time, write_trace
+from models import MattingConfig, MattingModel, build_model
+from models.folding import prepared
+from models.inference import DTYPES, predict_alpha
+from models.refinement import REGION
+from utils.images import pad_to_multiple, read_photo, write_image
+
+SURE = 20.0  # logit of what a forced coarse output is certain of
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the network.
+
+    Attributes:
+        name: as a person calls it.
+        parameters: how many.
+        multiply_adds: multiply-adds, of matrix products and convolutions.
+        per: what they are spent on, "photo" or "region".
+    """
+
+    name: str
+    parameters: int
+    multiply_adds: float
+    per: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is measured: a photo's (height, width), the share of unknown cells in percent, and
+    fp32, bf16 or fp16.
+    """
+
+    size: tuple[int, int]
+    unknown: float
+    precision: str
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One case.
+
+    Attributes:
+        regions: that were refined.
+        multiply_adds: of coarse network and regions together.
+        network: coarse network, selection, neighbour search, refinement, paste.
+        end_to_end: from a JPEG file to a PNG file.
+        peak_memory: bytes above the weights, with the photo; None where the system doesn't tell.
+    """
+
+    case: Case
+    regions: int
+    multiply_adds: float
+    network: Timing
+    end_to_end: Timing
+    peak_memory: int | None
+
+
+def count_parts(config: MattingConfig, size: tuple[int, int]) -> list[Part]:
+    """Parameters and multiply-adds of each part, by torch.utils.flop_counter.
+
+    That counter gives two operations for a multiply-add of a matrix product or a convolution and
+    none for anything else (norms, activations, interpolation); half its figure is given here.
+    Counted as the network is trained, before inference folds batch norms away.
+
+    Args:
+        config: the network's.
+        size: (height, width) that the coarse network sees, multiples of 128.
+    """
+    model = build_model(config).eval()
+    refinement = model.refinement_network
+    parts: list[Part] = []
+    if refinement is not None:
+        side = 32
+        cells = torch.ones(1, side, side).nonzero()
+        image, alpha = torch.rand(1, 3, side * REGION, side * REGION), torch.rand(1, 1, side, side)
+        encoder, features = _multiply_adds(lambda: refinement.encode(image, alpha, cells))
+        decoder, _ = _multiply_adds(lambda: refinement.decode(features))
+        whole, _ = _multiply_adds(lambda: refinement(image, alpha, cells))
+        for name, modules, count in (
+            ("region encoder", [refinement.encoder], encoder),
+            ("cross region attention", [refinement.attention], whole - encoder - decoder),
+            ("region decoder", [refinement.decoder, refinement.head], decoder),
+        ):
+            parts.append(Part(name, _parameters(*modules), count / len(cells), "region"))
+    coarse = model.coarse_network.to("meta")  # shapes only: nothing is computed
+    photo = torch.empty(1, 3, *size, device="meta")
+    backbone, _ = _multiply_adds(lambda: coarse.backbone(photo))
+    whole, _ = _multiply_adds(lambda: coarse(photo))
+    own = _parameters(coarse.backbone)
+    return [
+        Part("backbone", own, backbone, "photo"),
+        Part("decoder and heads", _parameters(coarse) - own, whole - backbone, "photo"),
+        *parts,
+    ]
+
+
+def _multiply_adds(run: Callable[[], Any]) -> tuple[float, Any]:
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        result = run()
+    return counter.get_total_flops() / 2, result
+
+
+def _parameters(*modules: torch.nn.Module | None) -> int:
+    return sum(tensor.numel() for module in modules if module for tensor in module.parameters())
+
+
+def portrait_maps(shape: tuple[int, int], unknown: float) -> tuple[np.ndarray, np.ndarray]:
+    """A person's head and shoulders and the band along their outline.
+
+    Args:
+        shape: (h, w) in cells.
+        unknown: percent of all cells that the band has, exactly but for rounding.
+
+    Returns:
+        (h, w) bool inside the person, (h, w) bool in the band.
+    """
+    h, w = shape
+    inside = np.zeros(shape, np.uint8)
+    cv2.ellipse(inside, (w // 2, int(0.35 * h)), (int(0.15 * w), int(0.22 * h)), 0, 0, 360, 1, -1)
+    cv2.ellipse(inside, (w // 2, h), (int(0.35 * w), int(0.45 * h)), 0, 0, 360, 1, -1)
+    padded = np.pad(inside, 1, mode="edge")  # so that a map has both kinds of cells next to it
+    depth = [cv2.distanceTransform(side, cv2.DIST_L2, 5) for side in (padded, 1 - padded)]
+    distance = np.maximum(*depth)[1:-1, 1:-1]
+    band = np.zeros(h * w, bool)
+    band[np.argsort(distance, axis=None, kind="stable")[: round(unknown / 100 * h * w)]] = True
+    return inside.astype(bool), band.reshape(shape)
+
+
+@contextmanager
+def forced_cells(network: MattingModel, inside: np.ndarray, unknown: np.ndarray) -> Iterator[None]:
+    """Overwrite what the coarse network says, after it has been computed; all else runs as ever.
+
+    Args:
+        network: the copy that inference runs (models.folding.prepared).
+        inside: (h, w) bool, where the coarse alpha becomes 1; elsewhere 0.
+        unknown: (h, w) bool, the cells that become unknown.
+    """
+    weight = next(network.parameters())
+    person = torch.from_numpy(inside).to(weight.device)
+    classes = [~person, torch.from_numpy(unknown).to(weight.device) * 2, person]
+    trimap = torch.stack([plane.to(weight.dtype) for plane in classes])[None]  # (1, 3, h, w)
+    alpha = ((person.to(weight.dtype) * 2 - 1) * SURE)[None, None]
+
+    def overwrite(_module: Any, _inputs: Any, output: Any) -> Any:
+        return output._replace(
+            alpha_logits=[*output.alpha_logits[:-1], alpha],
+            trimap_logits=[*output.trimap_logits[:-1], trimap],
+        )
+
+    hook = network.coarse_network.register_forward_hook(overwrite)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def measure_case(
+    model: MattingModel, case: Case, parts: list[Part], *, seconds: float, trace: Path | None = None
+) -> Measurement:
+    """Time and memory of one case, on the model's device.
+
+    Args:
+        model: as load_model gives it.
+        parts: from count_parts, for the padded size.
+        seconds: how long each of the two timings goes on, at least three runs.
+        trace: a file to write a Chrome trace of one run to, or None.
+    """
+    device = next(model.parameters()).device
+    photo = draw_photo(case.size)
+    fitted = torch.from_numpy(pad_to_multiple(photo, model.stride))
+    shape = (fitted.shape[0] // REGION, fitted.shape[1] // REGION)
+    inside, unknown = portrait_maps(shape, case.unknown)
+    if model.refinement_network is None:
+        unknown[:] = False
+    network = prepared(model, DTYPES[case.precision])
+
+    def to_image() -> Tensor:
+        image = fitted.to(device).permute(2, 0, 1)[None]  # (1, 3, H, W), channels last
+        return image.to(torch.float32).div_(255)
+
+    with TemporaryDirectory() as folder, torch.inference_mode():
+        source, target = Path(folder, "photo.jpg"), Path(folder, "alpha.png")
+        write_image(source, photo)
+
+        def end_to_end() -> None:
+            alpha = predict_alpha(model, read_photo(source), precision=case.precision)
+            write_image(target, np.rint(alpha * 255).astype(np.uint8))
+
+        with forced_cells(network, inside, unknown):
+            image = to_image()
+            # Kernels are made, and CUDA's graphs recorded, in the first runs.
+            for _ in range(3 if device.type == "cuda" else 1):
+                network(image)
+            timing = measure_time(lambda: network(image), device, seconds)
+            if trace:
+                write_trace(lambda: network(image), device, trace)
+            peak = measure_peak(lambda: network(to_image()), device)
+            end_to_end()
+            whole = measure_time(end_to_end, device, seconds)
+    regions = int(unknown.sum())
+    work = sum(part.multiply_adds * (regions if part.per == "region" else 1) for part in parts)
+    return Measurement(case, regions, work, timing, whole, peak)
+
+
+def draw_photo(size: tuple[int, int]) -> np.ndarray:
+    """(height, width, 3) uint8: soft colours and fine grain, about as hard to code as a photo."""
+    random = np.random.default_rng(0)
+    soft = cv2.resize(random.random((9, 9, 3)).astype(np.float32), size[::-1])
+    grain = random.normal(0, 0.02, (*size, 1)).astype(np.float32)
+    return (np.clip(soft + grain, 0, 1) * 255).astype(np.uint8)

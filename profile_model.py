@@ -1,0 +1,132 @@
+"""Count a network's parameters and operations and measure its time and memory.
+
+    python profile_model.py --model_version model --input_size 1792 1152
+    python profile_model.py --src_train_dir train_root/paper --grid --precision fp32 bf16
+    python profile_model.py --checkpoint checkpoints/demo.pth --unknown 7 --trace
+
+Prints tables and writes parts.csv, profile.csv and profile.png. The unknown cells are placed along
+a person's outline, so the figures do not depend on what the network has learned.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from engine.distributed import choose_gpus, join
+from engine.profile_files import ProfileFiles, print_tables
+from engine.profiling import Case, Measurement, Part, count_parts, measure_case
+from engine.provenance import device_name
+from models import CONFIGS, MattingModel, build_model, load_model
+from models.checkpoint import latest_checkpoint
+from models.inference import PRECISIONS, resolve_precision
+from utils.arguments import OneSentenceParser, number
+from utils.errors import InputError, run_script
+
+HD = (1792, 1152)  # width, height
+SIZES = (HD, (3456, 2304), (7680, 4320))  # HD, 4K, 8K
+
+
+def parse_args() -> argparse.Namespace:
+    parser = OneSentenceParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--src_train_dir", type=Path, help="run folder: its latest checkpoint")
+    what.add_argument("--checkpoint", type=Path, help="ours or the authors' .pth")
+    what.add_argument("--model_version", choices=CONFIGS, help="random weights")
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument(
+        "--input_size",
+        nargs=2,
+        type=number(int, 1),
+        metavar=("W", "H"),
+        default=HD,
+        help="of the photo, in pixels (default: 1792 1152)",
+    )
+    sizes.add_argument("--grid", action="store_true", help="1792x1152, 3456x2304 and 7680x4320")
+    add(
+        "--unknown",
+        nargs="+",
+        type=number(float, 0),
+        default=[2, 7, 15, 100],
+        help="percent of the cells that are refined (default: 2 7 15 100)",
+    )
+    add("--precision", nargs="+", choices=PRECISIONS, default=["auto"])
+    add("--seconds", type=number(float, 0), default=1, help="a timing lasts, at least 3 runs")
+    add("--trace", action="store_true", help="write Chrome traces, too, to <output>/trace")
+    add("--output", type=Path, help="folder (default: profile in the run folder)")
+    add("--overwrite", action="store_true", help="replace results that are there")
+    add("--gpus", type=int, nargs="*", help="one; none after it: the CPU (default: the first)")
+    add(
+        "--num_threads", type=number(int, 1), default=os.cpu_count(), help="of the network on a CPU"
+    )
+    args = parser.parse_args()
+    if max(args.unknown) > 100:
+        raise InputError(f"--unknown {max(args.unknown):g}: a share is at most 100 percent")
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    gpus = choose_gpus(args.gpus)
+    if args.gpus and len(gpus) > 1:
+        raise InputError(f"--gpus {' '.join(map(str, gpus))}: a profile is of one GPU; name one")
+    torch.set_num_threads(args.num_threads)
+    model, home = open_model(args)
+    files = ProfileFiles(args.output or home)
+    files.begin(overwrite=args.overwrite)
+    with join(gpus[:1]) as processes:
+        model = model.to(processes.device)
+        parts = count_parts(model.config, padded((args.input_size[1], args.input_size[0]), model))
+        measurements = measure(args, model, files)
+        device = device_name(processes.device)
+        if processes.device.type == "cpu":
+            device += f", {args.num_threads} threads"
+    print_tables(device, parts, measurements)
+    files.write(device, parts, measurements)
+    print(f"written: {files.parts} {files.table} {files.plot}")
+
+
+def open_model(args: argparse.Namespace) -> tuple[MattingModel, Path]:
+    """The network, and the folder that results go to unless --output says otherwise."""
+    if args.model_version:
+        model = build_model(CONFIGS[args.model_version]).eval()
+        return model, Path(f"profile_{args.model_version}")
+    checkpoint = args.checkpoint or latest_checkpoint(args.src_train_dir)
+    return load_model(checkpoint), (args.src_train_dir or checkpoint.parent) / "profile"
+
+
+def measure(
+    args: argparse.Namespace, model: MattingModel, files: ProfileFiles
+) -> list[Measurement]:
+    """Every size in every precision with every share of unknown cells."""
+    device = next(model.parameters()).device
+    precisions = dict.fromkeys(resolve_precision(name, device) for name in args.precision)
+    cases = [
+        Case((height, width), unknown, precision)
+        for width, height in (SIZES if args.grid else [args.input_size])
+        for precision in precisions
+        for unknown in args.unknown
+    ]
+    measurements = []
+    for case in tqdm(cases, desc="profile", unit="case"):
+        parts: list[Part] = count_parts(model.config, padded(case.size, model))
+        trace = files.trace(case) if args.trace else None
+        measurements.append(measure_case(model, case, parts, seconds=args.seconds, trace=trace))
+    return measurements
+
+
+def padded(size: tuple[int, int], model: MattingModel) -> tuple[int, int]:
+    """(height, width) as the network sees it."""
+    height, width = (-(-side // model.stride) * model.stride for side in size)
+    return height, width
+
+
+if __name__ == "__main__":
+    run_script(main)

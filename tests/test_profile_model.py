@@ -1,0 +1,44 @@
+"""profile_model.py: the files it writes, and what it refuses."""
+
+import csv
+
+import pytest
+
+import profile_model
+from utils.errors import InputError
+
+
+def profile(monkeypatch, *arguments):
+    fixed = ["profile_model.py", "--model_version", "demo", "--num_threads", "1"]
+    monkeypatch.setattr("sys.argv", [*fixed, *map(str, arguments)])
+    profile_model.main()
+
+
+def test_a_profile_is_printed_written_and_not_overwritten(monkeypatch, tmp_path, capsys):
+    size = ["--input_size", 200, 120, "--unknown", 0, 50, "--precision", "fp32", "bf16"]
+    arguments = [*size, "--seconds", 0, "--output", tmp_path, "--gpus"]
+    profile(monkeypatch, *arguments)
+    assert "cross region attention" in capsys.readouterr().out
+    with open(tmp_path / "profile.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    found = [(row["regions"], row["precision"]) for row in rows]  # of 16 x 32 cells
+    assert found == [("0", "fp32"), ("256", "fp32"), ("0", "bf16"), ("256", "bf16")]
+    assert all(float(row["network_ms_median"]) > 0 for row in rows)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"parts.csv", "profile.csv", "profile.png"}
+    with pytest.raises(InputError, match=r"parts\.csv is there already.*--overwrite"):
+        profile(monkeypatch, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--unknown", "7", "101"], "--unknown 101"),
+        (["--input_size", "0", "5"], "0 is not a whole number"),
+        (["--gpus", "97"], "--gpus 97"),
+    ],
+)
+def test_mistakes_are_named(monkeypatch, tmp_path, arguments, words):
+    with pytest.raises(InputError, match=words):
+        profile(monkeypatch, "--output", tmp_path / "new", *arguments)
+    assert not (tmp_path / "new").exists()
