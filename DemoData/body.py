@@ -135,7 +135,7 @@ class BodyPainter:
         """Skin, top and jacket of the trunk."""
         painter, b = self.painter, self.build
         cones = self.torso_cones()
-        if b.neckline != "high" or b.top == "strapless":
+        if b.neckline != "high" or b.sleeve < 0.4:
             painter.skin(painter.relief(cones, 0.25), b.skin)
         loose = 0.05 if b.top == "sweater" else 0.025
         angle = self._angle("neck", "pelvis")

@@ -121,7 +121,9 @@ class Painter:
         if fade is not None:
             share = np.clip(fade(relief.points()), 0, 1).astype(np.float32)
             shadow *= share
-            coverage = coverage * relief.enlarge(share)
+            # Only into what is there: where nothing lies below, the surface stays whole.
+            below = self.canvas.alpha[relief.box.slices]
+            coverage = coverage * (1 - below * (1 - relief.enlarge(share)))
         lit = cv2.split(relief.enlarge(factor))
         albedo = cv2.split(colour) if colour.ndim == 3 else colour
         lit = [f * a for f, a in zip(lit, albedo, strict=True)]

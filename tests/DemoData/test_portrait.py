@@ -162,3 +162,18 @@ def test_every_kind_of_scene() -> None:
         assert image.std() > 0.5
     for size in (64, 97):
         assert draw_scene(rng(8), size).shape == (size, size, 3)
+
+
+def test_nobody_can_be_seen_through() -> None:
+    """Soft alpha belongs to edges: no large part of a body without hair is half transparent."""
+    for seed in range(60):
+        generator = rng(12, seed)
+        person = random_person(generator, "half")
+        outfit = replace(person.outfit, hat=None, scarf=None)
+        hair = replace(person.hair, style="bald")
+        person = replace(person, hair=hair, beard=None, outfit=outfit)
+        canvas = Canvas((160, 160))
+        light = random_light(generator, np.full(3, 0.5))
+        paint_person(generator, canvas, light, person, place(person.pose, 30, (80, 30)))
+        soft = ((canvas.alpha > 0.1) & (canvas.alpha < 0.9)).astype(np.uint8)
+        assert cv2.erode(soft, np.ones((4, 4), np.uint8)).sum() == 0, seed
