@@ -1,0 +1,115 @@
+"""Photos side by side with what a checkpoint makes of them.
+
+    python -m engine.contact_sheet --checkpoint train_root/demo --data_root Datasets-demo \
+        --output sheet.png
+
+A row a portrait of P3M-500-NP (or of any folder with image/ and alpha/, --portraits): photo, truth,
+coarse alpha, refined alpha, and the person before green. --checkpoint is a .pth or a run folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from models import load_model
+from models.checkpoint import latest_checkpoint
+from models.inference import predict
+from P3MData.data_loader import P3MDataset
+from utils.arguments import OneSentenceParser, number
+from utils.composition import composite
+from utils.errors import InputError, run_script
+from utils.foreground import solve_fg_bg
+from utils.images import pair_by_stem, read_alpha, read_photo, write_image
+from utils.sample import Sample
+
+TITLES = ("photo", "truth", "coarse alpha", "refined alpha", "composite")
+GREEN = (0, 177, 64)
+HEADER = 24  # px, above the pictures
+
+
+def draw_sheet(rows: Iterable[list[np.ndarray]], titles: tuple[str, ...], side: int) -> np.ndarray:
+    """Pictures of any size, grey or RGB uint8, in a grid of squares of `side` px under titles.
+
+    Returns:
+        (HEADER + rows * side, len(titles) * side, 3) uint8 RGB.
+    """
+    header = np.full((HEADER, len(titles) * side, 3), 255, np.uint8)
+    for column, title in enumerate(titles):
+        place = (column * side + 6, HEADER - 7)
+        cv2.putText(header, title, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.vstack([header, *(np.hstack([_square(x, side) for x in row]) for row in rows)])
+
+
+def _square(picture: np.ndarray, side: int) -> np.ndarray:
+    if picture.ndim == 2:
+        picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
+    height, width = picture.shape[:2]
+    scale = side / max(height, width)
+    height, width = max(1, round(height * scale)), max(1, round(width * scale))
+    top, left = (side - height) // 2, (side - width) // 2
+    square = np.full((side, side, 3), 255, np.uint8)
+    square[top : top + height, left : left + width] = cv2.resize(
+        picture, (width, height), interpolation=cv2.INTER_AREA
+    )
+    return square
+
+
+def make_rows(model_path: Path, samples: Iterable[Sample]) -> Iterable[list[np.ndarray]]:
+    """The five pictures of each sample."""
+    model = load_model(model_path)
+    for sample in samples:
+        prediction = predict(model, sample.image)
+        foreground, _ = solve_fg_bg(sample.image / np.float32(255), prediction.alpha)
+        alpha = _to_8_bits(prediction.alpha)
+        green = np.broadcast_to(np.uint8(GREEN), sample.image.shape)
+        yield [
+            sample.image,
+            sample.alpha if sample.alpha is not None else np.full_like(alpha, 255),
+            _to_8_bits(prediction.coarse_alpha),
+            alpha,
+            composite(_to_8_bits(foreground), green, alpha),
+        ]
+
+
+def _to_8_bits(values: np.ndarray) -> np.ndarray:
+    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+
+
+def read_portraits(folder: Path) -> Iterable[Sample]:
+    """The samples of a folder with image/ and alpha/."""
+    pairs = pair_by_stem({"image": folder / "image", "alpha": folder / "alpha"})
+    for name, paths in pairs.items():
+        yield Sample(name, read_photo(paths["image"]), read_alpha(paths["alpha"]))
+
+
+def main() -> None:
+    parser = OneSentenceParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--checkpoint", type=Path, required=True, help=".pth, or a run folder: its latest")
+    add("--data_root", type=Path, default=Path("Datasets"), help="folder that holds P3M-10K")
+    add("--portraits", type=Path, help="folder with image/ and alpha/ instead of P3M-500-NP")
+    add("--rows", type=number(int, 1), default=6, help="how many portraits")
+    add("--side", type=number(int, 32), default=260, help="of a picture, in pixels")
+    add("--output", type=Path, required=True, help="the sheet: .png or .jpg")
+    add("--overwrite", action="store_true", help="replace a sheet that is there")
+    args = parser.parse_args()
+    if args.output.exists() and not args.overwrite:
+        raise InputError(f"{args.output} is there already; name another, or give --overwrite")
+    path = latest_checkpoint(args.checkpoint) if args.checkpoint.is_dir() else args.checkpoint
+    if args.portraits:
+        samples: Iterable[Sample] = list(read_portraits(args.portraits))[: args.rows]
+    else:
+        dataset = P3MDataset(args.data_root, "P3M-500-NP")
+        samples = [dataset[i] for i in range(min(args.rows, len(dataset)))]
+    write_image(args.output, draw_sheet(make_rows(path, samples), TITLES, args.side))
+
+
+if __name__ == "__main__":
+    run_script(main)

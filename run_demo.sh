@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# The main job on embedded data, from nothing: draw portraits, train, evaluate, profile, predict.
+#     bash run_demo.sh                 at most 10 minutes on two cores, installation included
+#     DEMO=short bash run_demo.sh      a few steps of every stage
+# Run again, it goes on where it was. OUT=DIR puts the results elsewhere than ./demo.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+case "${DEMO:-full}" in
+full) out="${OUT:-demo}" train=160 test=6 size=512 crop=256 batch=8 steps=700 ;;
+short) out="${OUT:-demo/short}" train=6 test=2 size=192 crop=128 batch=2 steps=4 ;;
+*)
+    echo "error: DEMO is $DEMO; give full or short" >&2
+    exit 2
+    ;;
+esac
+set -- # else these would be setup.sh's
+source setup.sh
+
+data="$out/Datasets" run="$out/train_root"
+step() { echo && echo "== $*"; }
+
+step "1/5 draw $train portraits to train on and $test of each test set"
+"$PYTHON" -m DemoData.generate --root "$data" --train $train --test $test --size $size --seed 0
+
+step "2/5 train the small network from random weights: $steps steps"
+[ -d "$run/logger" ] && resume=(--resume) || resume=()
+"$PYTHON" train.py --gpus --model_version demo --data_root "$data" --train_dir "$run" \
+    --crop_size $crop --batch_size $batch --max_steps $steps --lr 1e-3 --schedule cosine \
+    --schedule_steps $steps --warmup_steps 20 --num_workers 1 --val_every 0 \
+    --panel_every 200 "${resume[@]}"
+
+step "3/5 measure it on portraits that it has not seen"
+SRC_TRAIN_DIR="$run" DATASET=P3M PRIVACY_DATA=0 SAVE_IMGS=1 DATA_ROOT="$data" VENV="$venv" \
+    bash run_benchmark.sh --protocol pad --with_coarse --report --overwrite
+
+step "4/5 profile it"
+SRC_TRAIN_DIR="$run" INPUT_SIZE="512 512" VENV="$venv" bash run_profile.sh --output "$out/profile"
+
+step "5/5 matte the same portraits, and put them before green"
+"$PYTHON" predict.py --input "$data/P3M-10K/validation/P3M-500-NP/original_image" \
+    --checkpoint "$(ls "$run"/logger/0*.pth | tail -n 1)" --output "$out/mattes" \
+    --write alpha cutout composite --background green --overwrite
+"$PYTHON" -m engine.contact_sheet --checkpoint "$run" --data_root "$data" --rows $test \
+    --output "$out/contact_sheet.png" --overwrite
+
+echo
+echo "Look at:"
+printf '  %s\n' "$out/contact_sheet.png   photo, truth, coarse alpha, refined alpha, composite" \
+    "$out/mattes/              alphas, cut-outs and composites" \
+    "$run/test_P3M-500-NP/     metrics (CSV), summary, report.html" \
+    "$out/profile/             parameters, operations, latency" \
+    "$run/logger/              checkpoints; tensorboard --logdir $run/logger"
