@@ -38,7 +38,11 @@ class Warp:
 
 
 def sample_warp(
-    rng: np.random.Generator, version: str, alpha: np.ndarray, size: tuple[int, int]
+    rng: np.random.Generator,
+    version: str,
+    alpha: np.ndarray,
+    size: tuple[int, int],
+    scale: tuple[float, float] = V2_SCALE,
 ) -> Warp:
     """Draw the geometry of one sample.
 
@@ -47,11 +51,12 @@ def sample_warp(
             and flip).
         alpha: (H, W) uint8 of the photo.
         size: (height, width) of the crop.
+        scale: of V2, smallest and largest, times the scale at which the photo covers the crop.
     """
     if version == "V1":
         return _sample_square(rng, alpha, size)
     if version == "V2":
-        return _sample_affine(rng, alpha.shape, size)
+        return _sample_affine(rng, alpha.shape, size, scale)
     raise ValueError(f"augmentation is {version!r}; expected V1 or V2")
 
 
@@ -68,9 +73,14 @@ def _sample_square(rng: np.random.Generator, alpha: np.ndarray, size: tuple[int,
     return Warp((_shift(left, top) @ inward @ _sample_flip(rng, size))[:2])
 
 
-def _sample_affine(rng: np.random.Generator, photo: tuple[int, ...], size: tuple[int, int]) -> Warp:
+def _sample_affine(
+    rng: np.random.Generator,
+    photo: tuple[int, ...],
+    size: tuple[int, int],
+    scales: tuple[float, float],
+) -> Warp:
     (H, W), (h, w) = photo, size
-    scale = rng.uniform(*V2_SCALE) * max(h / H, w / W)
+    scale = rng.uniform(*scales) * max(h / H, w / W)
     aspect = np.sqrt(rng.uniform(*V2_ASPECT))
     turn, shear = np.radians(rng.uniform(-1, 1, 2) * (V2_ROTATION, V2_SHEAR))
     move = rng.uniform(-V2_SHIFT, V2_SHIFT, 2) * (w, h)

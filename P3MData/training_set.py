@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import torch
 
-from P3MData.augment import sample_background_warp, sample_colours, sample_warp
+from P3MData.augment import V2_SCALE, sample_background_warp, sample_colours, sample_warp
 from P3MData.degrade import GREY_SHARE
 from P3MData.recipe import Recipe, carry_out
 from utils.errors import InputError
@@ -57,6 +57,7 @@ class TrainingSet(torch.utils.data.Dataset):
         backgrounds: folder of scenes without people (BG-20K/train), or None.
         replace: share of the samples whose background is replaced by one of these.
         degrade: blur, noise and JPEG on the photo, and grey samples, see `P3MData.degrade`.
+        scale: of "V2", smallest and largest, times the scale at which the photo covers the crop.
 
     Raises:
         MissingError, InputError: if `samples` is empty or `backgrounds` is no folder of images.
@@ -72,6 +73,7 @@ class TrainingSet(torch.utils.data.Dataset):
         backgrounds: Path | None = None,
         replace: float = 0.5,
         degrade: bool = False,
+        scale: tuple[float, float] = V2_SCALE,
     ) -> None:
         if not len(samples):
             raise InputError("there is no sample to train on")
@@ -82,6 +84,7 @@ class TrainingSet(torch.utils.data.Dataset):
         self.scenes = list(list_images(backgrounds).values()) if backgrounds else []
         self.replace = replace if self.scenes else 0.0
         self.degrade = degrade
+        self.scale = scale
         # Shared by the workers, so that each broken file is said once.
         self._broken = torch.zeros(len(samples), dtype=torch.bool).share_memory_()
         self._broken_scenes = torch.zeros(len(self.scenes), dtype=torch.bool).share_memory_()
@@ -99,7 +102,7 @@ class TrainingSet(torch.utils.data.Dataset):
         rng = self._random(CONTENT, position)
         seed = int(rng.integers(2**62))
         layers = {name: getattr(sample, name) for name in LAYERS}
-        warp = sample_warp(rng, self.version, layers["alpha"], self.size)
+        warp = sample_warp(rng, self.version, layers["alpha"], self.size, self.scale)
         grey_share = GREY_SHARE if self.degrade else 0.0
         colours = sample_colours(rng, layers["image"], grey_share)
         scene = scene_warp = None

@@ -72,6 +72,7 @@ def open_training_set(settings: Settings) -> TrainingSet:
         backgrounds=backgrounds,
         replace=settings["replace_share"],
         degrade=settings["degrade"],
+        scale=tuple(settings["scale"]),
     )
 
 

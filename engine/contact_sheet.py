@@ -66,7 +66,7 @@ def make_rows(model_path: Path, samples: Iterable[Sample]) -> Iterable[list[np.n
         prediction = predict(model, sample.image)
         foreground, _ = solve_fg_bg(sample.image / np.float32(255), prediction.alpha)
         alpha = _to_8_bits(prediction.alpha)
-        green = np.broadcast_to(np.uint8(GREEN), sample.image.shape)
+        green = np.broadcast_to(np.array(GREEN, np.uint8), sample.image.shape)
         yield [
             sample.image,
             sample.alpha if sample.alpha is not None else np.full_like(alpha, 255),

@@ -16,6 +16,7 @@ from typing import Any
 from engine.run_state import check_new, read_arguments
 from models import CONFIGS, MattingConfig, MattingModel
 from models.losses import TERMS
+from P3MData.augment import V2_SCALE
 from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError
 
@@ -64,6 +65,8 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     add("--backgrounds", type=Path, help="folder of scenes (default: BG-20K/train, if it is there)")
     add("--replace_share", type=fraction, default=0.5, help="share of samples given a new scene")
     add("--augmentation", choices=("V1", "V2"), default="V2", help="after P3M, or BGMv2 as paper")
+    scales: dict[str, Any] = {"nargs": 2, "default": [*V2_SCALE], "metavar": ("LOW", "HIGH")}
+    add("--scale", type=number(float, 0, excluded=True), help="of V2, times covering", **scales)
     add("--degrade", action="store_true", help="blur, noise, JPEG and grey on some samples")
     add("--crop_size", type=positive, default=896, help="side of a sample, a multiple of 128")
     add("--batch_size", type=positive, default=8, help="samples a step, over all processes")
@@ -148,6 +151,8 @@ def check(values: Mapping[str, Any]) -> None:
     stride = MattingModel.stride
     if values["crop_size"] % stride:
         raise InputError(f"--crop_size {values['crop_size']} is no multiple of {stride}")
+    if values["scale"][0] > values["scale"][1]:
+        raise InputError("--scale takes the smaller number first, as 0.5 1.5")
     if values["ema"] >= 1:
         raise InputError(f"--ema {values['ema']} would never move; give a decay below 1, as 0.999")
     if values["replace_share"] > 1:
