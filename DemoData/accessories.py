@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from DemoData.body import BodyPainter
+from DemoData.chance import pick
 from DemoData.cloth import Cloth, random_cloth, random_colour
 from DemoData.hats import Hat, random_hat
 from DemoData.head import HeadPainter
@@ -32,10 +33,9 @@ class Outfit:
 
 def random_outfit(rng: np.random.Generator) -> Outfit:
     """Most people wear nothing of it, many one thing."""
-    shares = np.array(list(GLASSES.values()))
     return Outfit(
         hat=random_hat(rng) if rng.random() < 0.36 else None,
-        glasses=str(rng.choice(list(GLASSES), p=shares / shares.sum())),
+        glasses=pick(rng, GLASSES),
         frame=random_colour(rng) * rng.uniform(0.1, 0.8),
         headphones=bool(rng.random() < 0.03),
         scarf=random_cloth(rng) if rng.random() < 0.08 else None,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from DemoData.chance import pick
 from DemoData.cloth import Cloth, random_cloth, random_colour
 from DemoData.paint import Cut, Painter
 from DemoData.shapes import Cone
@@ -38,11 +39,6 @@ class Build:
     shoes: np.ndarray  # (3,)
 
 
-def _pick(rng: np.random.Generator, weights: dict[str, float]) -> str:
-    shares = np.array(list(weights.values()))
-    return str(rng.choice(list(weights), p=shares / shares.sum()))
-
-
 def random_build(
     rng: np.random.Generator, skin: np.ndarray, near: np.ndarray | None, legs: bool
 ) -> Build:
@@ -51,7 +47,7 @@ def random_build(
     Without `legs` the picture ends above them, and what they wear is nobody's concern.
     """
     woman = rng.random() < 0.5
-    top = _pick(rng, TOPS)
+    top = pick(rng, TOPS)
     sleeve = {"t-shirt": rng.uniform(0.3, 0.75), "tank top": 0.0, "strapless": 0.0}.get(top, 2.0)
     if top == "long sleeves" and rng.random() < 0.3:
         sleeve = rng.uniform(0.9, 1.6)  # rolled up
@@ -65,8 +61,8 @@ def random_build(
         belly=max(0.0, rng.normal(0.1, 0.25)),
         top=top,
         sleeve=float(sleeve),
-        neckline="wide" if top == "strapless" else _pick(rng, NECKS),
-        bottom=_pick(rng, BOTTOMS),
+        neckline="wide" if top == "strapless" else pick(rng, NECKS),
+        bottom=pick(rng, BOTTOMS),
         jacket=float(jacket),
         top_cloth=top_cloth,
         bottom_cloth=random_cloth(rng) if legs else top_cloth,

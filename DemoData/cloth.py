@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from DemoData.chance import pick
 from DemoData.noise import fractal_noise
 from DemoData.shapes import Relief
 
@@ -77,9 +78,7 @@ def random_colour(rng: np.random.Generator) -> np.ndarray:
 
 def random_cloth(rng: np.random.Generator, near: np.ndarray | None = None) -> Cloth:
     """A material; its colour like `near` (3,) if that is given."""
-    names = list(PATTERNS)
-    weights = np.array(list(PATTERNS.values()))
-    pattern = str(rng.choice(names, p=weights / weights.sum()))
+    pattern = pick(rng, PATTERNS)
     base = random_colour(rng) if near is None else np.clip(near + rng.normal(0, 0.04, 3), 0, 1)
     if pattern == "denim" and near is None:
         base = np.array([0.22, 0.3, 0.45]) * rng.uniform(0.5, 1.7)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from DemoData.chance import pick
+
 # Lowest root by longitude (degrees, 0 is the face): height above the centre, 1 is the crown.
 HAIRLINE = (
     (0, 0.5),
@@ -79,8 +81,7 @@ def random_hair_colour(rng: np.random.Generator, skin: np.ndarray) -> np.ndarray
 
 def random_hair(rng: np.random.Generator, colour: np.ndarray) -> HairLook:
     """A hairstyle of this colour."""
-    shares = np.array(list(STYLES.values()))
-    style = str(rng.choice(list(STYLES), p=shares / shares.sum()))
+    style = pick(rng, STYLES)
     u = rng.uniform
     look = HairLook(
         style=style, colour=colour, length=u(0.15, 0.35), ragged=u(0.1, 0.45), lift=u(0.05, 0.4),

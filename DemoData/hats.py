@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from DemoData.chance import pick
 from DemoData.cloth import Cloth, random_cloth
 from DemoData.head import HeadPainter
 from DemoData.paint import Cut
@@ -32,9 +33,8 @@ class Hat:
 
 def random_hat(rng: np.random.Generator) -> Hat:
     """Any kind of hat."""
-    shares = np.array(list(KINDS.values()))
     return Hat(
-        kind=str(rng.choice(list(KINDS), p=shares / shares.sum())),
+        kind=pick(rng, KINDS),
         cloth=random_cloth(rng),
         line=rng.uniform(-0.33, -0.22),
         brim=rng.uniform(0.18, 0.5),

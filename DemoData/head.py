@@ -12,9 +12,6 @@ from DemoData.paint import Painter
 from DemoData.shapes import Cone, Relief
 from DemoData.skeleton import Pose
 
-SKULL_RADIUS = 0.385  # head heights, where hair takes root
-SKULL_CENTRE = (0.0, -0.125, -0.02)
-
 
 @dataclass(frozen=True)
 class HeadLook:

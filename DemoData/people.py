@@ -9,6 +9,7 @@ import numpy as np
 from DemoData.accessories import Outfit, OutfitPainter, random_outfit
 from DemoData.body import BodyPainter, Build, random_build
 from DemoData.canvas import Canvas
+from DemoData.chance import pick
 from DemoData.face import random_face
 from DemoData.hair import HairPainter
 from DemoData.hairstyles import HairLook, random_beard, random_hair, random_hair_colour
@@ -48,8 +49,7 @@ class Person:
 
 def random_kind(rng: np.random.Generator) -> str:
     """How a portrait is framed."""
-    shares = np.array([share for share, _, _ in KINDS.values()])
-    return str(rng.choice(list(KINDS), p=shares / shares.sum()))
+    return pick(rng, {kind: share for kind, (share, _, _) in KINDS.items()})
 
 
 def random_person(rng: np.random.Generator, kind: str, near: np.ndarray | None = None) -> Person:

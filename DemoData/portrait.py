@@ -9,6 +9,7 @@ import numpy as np
 
 from DemoData.camera import Development, add_traces, blur_layers, composite
 from DemoData.canvas import Canvas
+from DemoData.chance import pick
 from DemoData.people import KINDS, Person, paint_person, random_kind, random_person
 from DemoData.props import IN_FRONT, add_front, add_seat, add_shadow
 from DemoData.scenes import draw_scene
@@ -23,7 +24,7 @@ HEAD_Y = {
     "whole": (0.08, 0.2),
     "seated": (0.12, 0.4),
 }
-COMPANY = (0.78, 0.16, 0.06)  # shares of portraits with one, two and three people
+COMPANY = {1: 0.78, 2: 0.16, 3: 0.06}  # people, and the share of portraits with so many
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def draw_portrait(
 def _gather(rng: np.random.Generator, scene: np.ndarray) -> tuple[list[Person], list[Pose]]:
     """People and their poses in the picture, the farthest first."""
     size, kind = len(scene), random_kind(rng)
-    count = 1 + int(rng.choice(3, p=COMPANY))
+    count = pick(rng, COMPANY)
     _, least, most = KINDS[kind]
     unit = rng.uniform(least, most) * size * (1 if count == 1 else 0.8)
     gap = max(1.7 * unit, size / (count + 1)) * rng.uniform(0.75, 1.1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from DemoData.chance import pick
 from DemoData.noise import fractal_noise
 from DemoData.objects import add_objects
 from DemoData.outdoors import foliage, landscape, leaves, lights, street
@@ -19,8 +20,7 @@ BACKDROPS = {
 
 def draw_scene(rng: np.random.Generator, size: int) -> np.ndarray:
     """A random scene; (size, size, 3) uint8 RGB."""
-    shares = np.array(list(BACKDROPS.values()))
-    backdrop = list(BACKDROPS)[int(rng.choice(len(BACKDROPS), p=shares / shares.sum()))]
+    backdrop = pick(rng, BACKDROPS)
     sharp = rng.random() < 0.3 and backdrop is not lights
     blur = rng.uniform(0.0005, 0.0015) if sharp else rng.uniform(0.002, 0.025)  # share of the side
     # What is blurred has no detail that half the size would lose.

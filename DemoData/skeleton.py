@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from DemoData.chance import pick
+
 UPPER_ARM, FOREARM, THIGH, SHIN = 1.28, 1.08, 1.75, 1.65
 # Where a hand may go (x for the right-hand side, y, z), how far it strays, and the elbow's hint.
 HANDS = {
@@ -83,17 +85,12 @@ def bend(root: np.ndarray, tip: np.ndarray, first: float, second: float, hint: n
     return joint, root + direction * limited
 
 
-def _pick(rng: np.random.Generator, weights: dict[str, float]) -> str:
-    shares = np.array(list(weights.values()))
-    return str(rng.choice(list(weights), p=shares / shares.sum()))
-
-
 def _arms(
     rng: np.random.Generator, joints: dict[str, np.ndarray], hands: dict[str, float], width: float
 ) -> None:
-    both = _pick(rng, hands)
+    both = pick(rng, hands)
     for side, sign in (("left", -1), ("right", 1)):
-        name = both if rng.random() < 0.5 or both == "crossed" else _pick(rng, hands)
+        name = both if rng.random() < 0.5 or both == "crossed" else pick(rng, hands)
         place, stray, hint = HANDS[name]
         mirror = np.array([sign, 1, 1])
         target = (np.array(place) * [width, 1, 1] + rng.normal(0, stray, 3)) * mirror
