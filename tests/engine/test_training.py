@@ -62,10 +62,14 @@ def run(data_root, monkeypatch):
     torch.use_deterministic_algorithms(False)
 
 
-def start(data_root, train_dir, *, launcher=(), **options):
-    """The same in a process of its own."""
-    words = [*launcher, HERE / "tiny_run.py", *command(data_root, train_dir, **options)]
-    environment = os.environ | {"PYTHONPATH": str(HERE.parents[1]), "OMP_NUM_THREADS": "1"}
+def start(data_root, train_dir, *, processes=0, **options):
+    """The same in a process of its own, or in several that it launches."""
+    words = [HERE / "tiny_run.py", *command(data_root, train_dir, **options)]
+    environment = os.environ | {
+        "PYTHONPATH": str(HERE.parents[1]),
+        "OMP_NUM_THREADS": "1",
+        "LAUNCH": str(processes),
+    }
     return subprocess.Popen(
         [sys.executable, *map(str, words)],
         env=environment,
@@ -142,8 +146,7 @@ def test_a_larger_max_steps_goes_on_as_if_it_had_been_so_at_first(run, tmp_path)
 
 def test_two_processes_have_the_losses_of_one(run, data_root, tmp_path):
     options = {"batch_size": 4, "freeze_bn": True, "max_steps": 4, "val_every": 4}
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    process = start(data_root, tmp_path / "two", launcher=launcher, **options)
+    process = start(data_root, tmp_path / "two", processes=2, **options)
     run(tmp_path / "one", **options)
     run(tmp_path / "parts", **options, accumulate=2)
     said = process.communicate(timeout=120)[0]

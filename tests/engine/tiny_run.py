@@ -1,6 +1,9 @@
-"""train.py with a tiny network, to be run as a script (alone or by torch.distributed.run)."""
+"""train.py with a tiny network, to be run as a script; LAUNCH=N in N processes, on the CPU."""
+
+import os
 
 import train
+from engine.distributed import launch, under_torchrun
 from models import CONFIGS, MattingConfig
 from utils.errors import run_script
 
@@ -32,4 +35,5 @@ def command(data_root, train_dir, **options) -> list[str]:
 
 if __name__ == "__main__":
     CONFIGS["tiny"] = TINY
-    run_script(train.main)
+    count = int(os.environ.get("LAUNCH", "0"))
+    run_script(train.main if under_torchrun() or not count else lambda: launch(range(count)))
