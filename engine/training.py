@@ -219,6 +219,7 @@ def validate(
         alpha = predict(model, sample.image, fit="resize", precision=settings["precision"]).alpha
         values = measure(alpha, sample.alpha, sample.trimap)
         rows.append([values[name] for name in METRICS])
+    model.prepared.clear()  # fused Adam changes weights without a trace, so the copy can't be kept
     everything = torch.tensor([row for part in processes.gather(rows) for row in part])
     if len(everything) < count:
         return {}

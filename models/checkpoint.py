@@ -91,7 +91,7 @@ def model_from_checkpoint(checkpoint: Mapping[str, Any], path: Path) -> MattingM
     if authors:
         given, faults = translate(checkpoint["mat_model"], list(wanted))
     else:
-        given = checkpoint["model"]
+        given = checkpoint.get("ema", checkpoint["model"])  # averaged weights are the better ones
         faults += [f"missing: {name}" for name in wanted if name not in given]
         faults += [f"unexpected: {name}" for name in given if name not in wanted]
     faults += [

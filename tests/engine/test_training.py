@@ -15,11 +15,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import train
 from engine.watch import Watch
-from models import CONFIGS
+from models import CONFIGS, predict_alpha
 from models.checkpoint import load_model, read_checkpoint
+from P3MData.data_loader import P3MDataset
 from tests.engine.tiny_run import TINY, command
 from utils.errors import InputError
 from utils.images import write_image
+from utils.metrics import measure
 
 HERE = Path(__file__).parent
 
@@ -225,6 +227,15 @@ def test_validation_keeps_the_best_and_averaged_weights_are_what_counts(run, tmp
     assert not torch.equal(checkpoint["ema"][name], checkpoint["model"][name])
     loaded = load_model(tmp_path / "logger/0000000006.pth").state_dict()
     assert torch.equal(loaded[name], checkpoint["ema"][name])
+
+
+def test_validation_measures_the_weights_of_its_step(run, data_root, tmp_path):
+    run(tmp_path, val_every=2, precision="fp32", freeze_bn=True)
+    model = load_model(tmp_path / "logger/0000000006.pth")
+    [sample] = P3MDataset(data_root, "P3M-500-P")
+    alpha = predict_alpha(model, sample.image, fit="resize", precision="fp32")
+    expected = measure(alpha, sample.alpha, sample.trimap)["SAD"]
+    assert curves(tmp_path)["validation/SAD"][6] == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_record_holds_every_value(run, tmp_path):
