@@ -5,6 +5,9 @@
 Reads <data_root>/P3M-10K/train/{blurred_image,mask} and writes lossless PNGs into fg and bg beside
 them. A run that was stopped, even killed, goes on with --resume: each file is there whole or not at
 all, and a portrait counts as done once both of its files are there.
+
+Memory: a process takes at most about 1.4 GB with the multilevel method and 1.8 GB with the closed
+form (larger unknown regions are solved at a smaller size), and 50 bytes per pixel of the photo.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from pathlib import Path
 import numba
 import numpy as np
 
-from P3MData.data_loader import folders
+from P3MData.layout import folders
 from utils.errors import InputError, run_script
 from utils.folders import check_sizes, read_layers
 from utils.foreground import METHODS, solve_fg_bg
