@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from P3MData.layout import SPLITS, folders
+from P3MData.layout import SPLITS, folders, made_by
 from P3MData.training_set import TrainingSet, positions
-from utils.errors import MissingError, run_script
+from utils.errors import run_script
 from utils.folders import FolderDataset
 from utils.inspection import inspect_folders, loader_parser, report
 
@@ -33,14 +33,7 @@ class P3MDataset(FolderDataset):
     """
 
     def __init__(self, root: Path, split: str) -> None:
-        layers = folders(root, split)
-        for layer in ("foreground", "background"):
-            if layer in layers and layers["image"].is_dir() and not layers[layer].is_dir():
-                raise MissingError(
-                    f"no folder {layers[layer]}: make it with "
-                    f"python -m P3MData.solve_fg_bg --data_root {root}"
-                )
-        super().__init__(layers)
+        super().__init__(folders(root, split), made_by(root))
 
 
 def main() -> int:
@@ -56,7 +49,7 @@ def main() -> int:
     return report(
         fault
         for title, layers in sets.items()
-        for fault in inspect_folders(title, layers, **options)
+        for fault in inspect_folders(title, layers, made_by(args.data_root), **options)
     )
 
 

@@ -23,3 +23,9 @@ def folders(root: Path, split: str) -> dict[str, Path]:
     if split == "train":
         return layers | {"foreground": base / "fg", "background": base / "bg"}
     return layers | {"trimap": base / "trimap"}
+
+
+def made_by(root: Path) -> dict[str, str]:
+    """Layer -> the command that makes its folder."""
+    command = f"python -m P3MData.solve_fg_bg --data_root {root}"
+    return {"foreground": command, "background": command}

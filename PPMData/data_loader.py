@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from utils.errors import MissingError, run_script
+from utils.errors import run_script
 from utils.folders import FolderDataset
 from utils.images import list_images
 from utils.inspection import inspect_folders, loader_parser, report
@@ -21,6 +21,11 @@ def folders(root: Path) -> dict[str, Path]:
     """Layer -> folder, below the data root."""
     base = Path(root) / "PPM-100"
     return {"image": base / "image", "alpha": base / "matte", "trimap": base / "trimap"}
+
+
+def made_by(root: Path) -> dict[str, str]:
+    """Layer -> the command that makes its folder."""
+    return {"trimap": f"python -m PPMData.data_loader --gen_trimaps --data_root {root}"}
 
 
 class PPMDataset(FolderDataset):
@@ -34,13 +39,7 @@ class PPMDataset(FolderDataset):
     """
 
     def __init__(self, root: Path) -> None:
-        layers = folders(root)
-        if layers["image"].is_dir() and not layers["trimap"].is_dir():
-            raise MissingError(
-                f"no folder {layers['trimap']}: make it with "
-                f"python -m PPMData.data_loader --gen_trimaps --data_root {root}"
-            )
-        super().__init__(layers)
+        super().__init__(folders(root), made_by(root))
 
 
 def gen_dataset_trimaps(root: Path, num_workers: int | None = None) -> int:
@@ -61,7 +60,9 @@ def main() -> int:
         print(f"wrote {written} trimaps to {layers['trimap']}")
     if not args.check:
         return 0
-    return report(inspect_folders("PPM-100", layers, fast=args.fast, num_workers=args.num_workers))
+    commands = made_by(args.data_root)
+    options = {"fast": args.fast, "num_workers": args.num_workers}
+    return report(inspect_folders("PPM-100", layers, commands, **options))
 
 
 if __name__ == "__main__":

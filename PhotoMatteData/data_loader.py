@@ -22,7 +22,7 @@ from PhotoMatteData.pairing import (
     store_pairs,
 )
 from utils.composition import composite, fit_background
-from utils.errors import InputError, MissingError, run_script
+from utils.errors import InputError, run_script
 from utils.folders import FolderDataset, read_layers
 from utils.images import list_images, read_photo, read_rgba
 from utils.inspection import inspect_folders, inspect_samples, loader_parser, report
@@ -33,6 +33,17 @@ from utils.trimap import write_trimaps
 def folder(root: Path) -> Path:
     """The data set's folder, below the data root."""
     return Path(root) / "PhotoMatte85"
+
+
+def folders(root: Path) -> dict[str, Path]:
+    """Layer -> folder, of the layers that are paired by stem."""
+    base = folder(root)
+    return {"cutout": base / "rgba_image", "trimap": base / "trimap"}
+
+
+def made_by(root: Path) -> dict[str, str]:
+    """Layer -> the command that makes its folder."""
+    return {"trimap": f"python -m PhotoMatteData.data_loader --gen_trimaps --data_root {root}"}
 
 
 class PhotoMatteDataset(FolderDataset):
@@ -46,14 +57,8 @@ class PhotoMatteDataset(FolderDataset):
     """
 
     def __init__(self, root: Path) -> None:
-        base = folder(root)
-        if (base / "rgba_image").is_dir() and not (base / "trimap").is_dir():
-            raise MissingError(
-                f"no folder {base / 'trimap'}: make it with "
-                f"python -m PhotoMatteData.data_loader --gen_trimaps --data_root {root}"
-            )
-        super().__init__({"cutout": base / "rgba_image", "trimap": base / "trimap"})
-        self.backgrounds = read_or_store_pairs(base)
+        super().__init__(folders(root), made_by(root))
+        self.backgrounds = read_or_store_pairs(folder(root))
 
     def __getitem__(self, index: int) -> Sample:
         """Read and compose one sample.
@@ -86,8 +91,9 @@ def read_cutout_alpha(path: Path) -> np.ndarray:
 def check(root: Path, fast: bool = False, num_workers: int | None = None) -> int:
     """Print what the folders hold and every fault; 1 if there are any, else 0."""
     base = folder(root)
-    layers = {"cutout": base / "rgba_image", "trimap": base / "trimap"}
-    faults = inspect_folders("PhotoMatte85", layers, fast=fast, num_workers=num_workers)
+    faults = inspect_folders(
+        "PhotoMatte85", folders(root), made_by(root), fast=fast, num_workers=num_workers
+    )
     try:
         pairs = read_pairs(base) if (base / NAME).exists() else pair_backgrounds(base)
         used = {str(path): {"background": path} for path in sorted(set(pairs.values()))}

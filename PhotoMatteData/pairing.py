@@ -71,7 +71,11 @@ def read_pairs(base: Path) -> dict[str, Path]:
         reader = csv.DictReader(file)
         if reader.fieldnames != COLUMNS:
             raise InputError(f"{target} has the columns {reader.fieldnames}; expected {COLUMNS}")
-        pairs = {Path(row["rgba_image"]).stem: base / row["background"] for row in reader}
+        rows = list(reader)
+    for number, row in enumerate(rows, start=2):
+        if not (row["rgba_image"] and row["background"]):
+            raise InputError(f"{target}, line {number}: expected two file names")
+    pairs = {Path(row["rgba_image"]).stem: base / row["background"] for row in rows}
     for stem, cutout in list_images(base / "rgba_image").items():
         if stem not in pairs:
             raise InputError(f"{target} names no background for {cutout.name}; remove it")

@@ -27,6 +27,7 @@ class FolderDataset:
 
     Args:
         folders: layer (an attribute of `Sample`) -> folder. All layers must be complete.
+        made_by: layer -> the command that makes its folder, named if that is missing.
 
     Attributes:
         names: the stems, sorted.
@@ -36,8 +37,10 @@ class FolderDataset:
         InputError: if a folder is empty, a file, or a file lacks a partner (named).
     """
 
-    def __init__(self, folders: Mapping[str, Path]) -> None:
-        self.paths = pair_by_stem(folders)
+    def __init__(
+        self, folders: Mapping[str, Path], made_by: Mapping[str, str] | None = None
+    ) -> None:
+        self.paths = pair_by_stem(folders, made_by)
         self.names = list(self.paths)
 
     def __len__(self) -> int:

@@ -5,27 +5,21 @@ In memory everything is RGB, uint8, (H, W, C).
 
 from __future__ import annotations
 
-import struct
-import warnings
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
 
+from utils.decoding import KINDS, as_rgb, guard, has_alpha, open_header, open_picture, to_8_bits
 from utils.encoding import encode_image
 from utils.errors import InputError, MissingError
 from utils.files import atomic_path
 from utils.metadata import Metadata
 
-KINDS = {".jpg": ("JPEG", "MPO"), ".jpeg": ("JPEG", "MPO"), ".png": ("PNG",)}
 MAX_PIXELS = 150_000_000  # a medium-format camera's photo; more is a mistake or a bomb
 GREY_TOLERANCE = 8  # levels that the channels of a grey picture stored as colour JPEG may differ
 SHOWN_FAULTS = 10
-BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 
 
 def read_photo(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -38,7 +32,7 @@ def read_photo(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         MissingError: if there is no such file.
         InputError: if it is no whole JPEG or PNG, its ending belies it, or it is too large.
     """
-    return _as_rgb(_open(path, max_pixels))
+    return as_rgb(open_picture(path, max_pixels))
 
 
 def read_alpha(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -48,8 +42,8 @@ def read_alpha(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         MissingError, InputError: as `read_photo`; and if the mask has colours or an alpha channel
             of its own, or claims 16 bits and uses only the lowest 8.
     """
-    picture = _open(path, max_pixels)
-    if _has_alpha(picture):
+    picture = open_picture(path, max_pixels)
+    if has_alpha(picture):
         raise InputError(
             f"{path} has an alpha channel (mode {picture.mode}); a mask is one grey channel: "
             "save that channel as a grey PNG"
@@ -61,7 +55,7 @@ def read_alpha(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
                 f"{path} is a 16-bit mask, but its largest value is {values.max()} of 65535; "
                 "scale it or save it with 8 bits"
             )
-        return _to_8_bits(values)
+        return to_8_bits(values)
     if picture.mode in ("1", "L"):
         return np.array(picture.convert("L"))
     colours = np.array(picture.convert("RGB"))
@@ -76,8 +70,8 @@ def read_rgba(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     Raises:
         MissingError, InputError: as `read_photo`; and if it has no alpha channel.
     """
-    picture = _open(path, max_pixels)
-    if not _has_alpha(picture):
+    picture = open_picture(path, max_pixels)
+    if not has_alpha(picture):
         raise InputError(
             f"{path} has no alpha channel (mode {picture.mode}); expected an RGBA cut-out"
         )
@@ -90,7 +84,7 @@ def read_size(path: Path) -> tuple[int, int]:
     Raises:
         MissingError, InputError: as `read_photo`, as far as the header tells.
     """
-    with _guard(path), _header(path, MAX_PIXELS) as picture:
+    with guard(path), open_header(path, MAX_PIXELS) as picture:
         width, height = picture.size
         # Asked of every PNG, getexif would decode the whole picture.
         tagged = "exif" in picture.info or "xmp" in picture.info
@@ -149,16 +143,31 @@ def list_images(
     return dict(sorted(found.items()))
 
 
-def pair_by_stem(folders: Mapping[str, Path]) -> dict[str, dict[str, Path]]:
+def pair_by_stem(
+    folders: Mapping[str, Path], made_by: Mapping[str, str] | None = None
+) -> dict[str, dict[str, Path]]:
     """Map stem to {layer: path} for folders {layer: folder} that hold one file a stem each.
+
+    Args:
+        made_by: layer -> the command that makes its folder, named if that is missing.
 
     Raises:
         MissingError, InputError: as `list_images`; and if any file lacks a partner (named).
     """
-    pairs, faults = match_stems({layer: list_images(folder) for layer, folder in folders.items()})
+    commands = made_by or {}
+    layers = {layer: list_layer(folder, commands.get(layer)) for layer, folder in folders.items()}
+    pairs, faults = match_stems(layers)
     if faults:
         raise InputError(_listing(faults))
     return pairs
+
+
+def list_layer(folder: Path, command: str | None) -> dict[str, Path]:
+    """As `list_images`; if there is no such folder, the error names the command that makes it."""
+    try:
+        return list_images(folder)
+    except MissingError as error:
+        raise MissingError(f"{error}; make it: {command}" if command else str(error)) from None
 
 
 def match_stems(
@@ -232,66 +241,3 @@ def _interpolate(image: np.ndarray, new: int, axis: int) -> np.ndarray:
 def _mirror(index: np.ndarray, length: int) -> np.ndarray:
     last = length - 1
     return np.clip(last - np.abs(last - np.abs(index)), 0, last)
-
-
-def _header(path: Path, max_pixels: int) -> Image.Image:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        picture = Image.open(path)
-    if picture.format not in KINDS.get(path.suffix.lower(), ()):
-        raise InputError(
-            f"{path} holds a {picture.format} picture; expected a JPEG named .jpg or .jpeg, or "
-            "a PNG named .png: rename or convert it"
-        )
-    width, height = picture.size
-    if width * height > max_pixels:
-        raise InputError(
-            f"{path} has {height}x{width} pixels; at most {max_pixels} are taken: shrink it"
-        )
-    return picture
-
-
-def _open(path: Path, max_pixels: int) -> Image.Image:
-    with _guard(path), _header(path, max_pixels) as picture:
-        picture.load()
-        return ImageOps.exif_transpose(picture)
-
-
-@contextmanager
-def _guard(path: Path) -> Iterator[None]:
-    """Turn whatever a decoder raises into one sentence that names the file."""
-    if not path.exists():
-        raise MissingError(f"no file {path}")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; expected an image file")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path} is empty (0 bytes); expected a JPEG or PNG file")
-    try:
-        yield
-    except InputError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise InputError(f"{path} claims more pixels than are safe to read") from error
-    except PermissionError as error:
-        raise InputError(f"{path} may not be read; check its permissions") from error
-    except BROKEN as error:
-        raise InputError(
-            f"{path} can't be read as a JPEG or PNG: broken, truncated or of another kind"
-        ) from error
-
-
-def _has_alpha(picture: Image.Image) -> bool:
-    return picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
-
-
-def _as_rgb(picture: Image.Image) -> np.ndarray:
-    if picture.mode.startswith("I"):
-        grey = _to_8_bits(np.asarray(picture))
-        return np.repeat(grey[..., None], 3, axis=2)
-    if picture.mode == "P" and "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-    return np.array(picture.convert("RGB"))
-
-
-def _to_8_bits(values: np.ndarray) -> np.ndarray:
-    return ((np.clip(values, 0, 65535).astype(np.uint32) + 128) // 257).astype(np.uint8)

@@ -11,7 +11,7 @@ import numpy as np
 
 from utils.errors import InputError
 from utils.folders import READERS, check_sizes, check_trimap
-from utils.images import list_images, match_stems, read_size
+from utils.images import list_layer, match_stems, read_size
 from utils.parallel import map_files
 
 
@@ -24,7 +24,12 @@ class Finding(NamedTuple):
 
 
 def inspect_folders(
-    title: str, folders: Mapping[str, Path], *, fast: bool = False, num_workers: int | None = None
+    title: str,
+    folders: Mapping[str, Path],
+    made_by: Mapping[str, str] | None = None,
+    *,
+    fast: bool = False,
+    num_workers: int | None = None,
 ) -> list[str]:
     """Print counts, pairs, sizes and the soft share of the alphas; return one sentence a fault.
 
@@ -34,13 +39,14 @@ def inspect_folders(
     Args:
         title: the data set's name.
         folders: layer (a key of READERS) -> folder.
+        made_by: layer -> the command that makes its folder, named if that is missing.
         fast: read only the files' headers: all but broken pixels, soft shares and trimap values.
         num_workers: processes that read; None for one a core.
     """
     faults, layers = [], {}
     for layer, folder in folders.items():
         try:
-            layers[layer] = list_images(folder)
+            layers[layer] = list_layer(folder, (made_by or {}).get(layer))
         except InputError as error:
             faults.append(str(error))
     pairs, missing = match_stems(layers) if layers else ({}, [])

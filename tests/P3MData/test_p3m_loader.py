@@ -39,7 +39,7 @@ def test_unsolved_foregrounds_name_the_command(root):
     with pytest.raises(InputError, match="fg holds no"):
         P3MDataset(root, "train")
     folder.rmdir()
-    with pytest.raises(MissingError, match=r"fg: make it with python -m P3MData\.solve_fg_bg"):
+    with pytest.raises(MissingError, match=r"fg; make it: python -m P3MData\.solve_fg_bg"):
         P3MDataset(root, "train")
 
 

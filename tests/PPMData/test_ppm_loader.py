@@ -19,7 +19,7 @@ def root(tmp_path):
 
 
 def test_missing_trimaps_name_the_command_that_makes_them(root):
-    with pytest.raises(MissingError, match=r"trimap: make it with python -m PPMData\.data_loader"):
+    with pytest.raises(MissingError, match=r"trimap; make it: python -m PPMData\.data_loader"):
         PPMDataset(root)
     assert gen_dataset_trimaps(root, num_workers=1) == 2
     dataset = PPMDataset(root)

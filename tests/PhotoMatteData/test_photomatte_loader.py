@@ -28,7 +28,7 @@ def pairs(root):
 
 
 def test_samples_are_composed_with_their_backgrounds(root):
-    with pytest.raises(MissingError, match=r"make it with python -m PhotoMatteData\.data_loader"):
+    with pytest.raises(MissingError, match=r"make it: python -m PhotoMatteData\.data_loader"):
         PhotoMatteDataset(root)
     assert gen_dataset_trimaps(root, num_workers=1) == 4
     dataset = PhotoMatteDataset(root)
@@ -83,6 +83,9 @@ def test_wrong_pairings_are_refused(root):
         PhotoMatteDataset(root)
     table.write_text("rgba_image,background\nc0.png,background/s0.png\n")
     with pytest.raises(InputError, match=r"names no background for c1\.png"):
+        PhotoMatteDataset(root)
+    table.write_text("rgba_image,background\nc0.png,background/s0.png\nc1.png\n")
+    with pytest.raises(InputError, match=r"pairs\.csv, line 3: expected two file names"):
         PhotoMatteDataset(root)
 
 

@@ -122,13 +122,13 @@ def main(monkeypatch):
 
 
 def test_missing_data_is_refused(main, tmp_path):
-    for layers, said in [
+    for made, said in [
         ((), "P3M-10K/train"),
-        (("blurred_image",), "fg.*python -m P3MData.solve_fg_bg"),
-        (("blurred_image", "fg", "bg", "mask"), "holds no .jpg"),
+        (("blurred_image",), "holds no .jpg"),
+        (("blurred_image/a.jpg", "mask/a.png"), "fg.*python -m P3MData.solve_fg_bg"),
     ]:
-        for layer in layers:
-            (tmp_path / "P3M-10K/train" / layer).mkdir(parents=True, exist_ok=True)
+        for name in made:
+            (tmp_path / "P3M-10K/train" / name).mkdir(parents=True, exist_ok=True)
         with pytest.raises(InputError, match=said):
             main(tmp_path, tmp_path / "run", model_version="demo")
     assert not (tmp_path / "run").exists()
