@@ -11,7 +11,7 @@ import numpy as np
 SIDE = 256  # px, the longer side
 QUALITY = 72  # of WebP; 500 images of five pictures stay well under 30 MB
 COMPOSITE_COLOUR = (0, 177, 64)  # RGB, chroma green: shows fringes of any other colour
-TOO_MUCH, TOO_LITTLE = (200, 30, 30), (30, 70, 200)  # RGB of errors +1 and -1; none is white
+TOO_MUCH, TOO_LITTLE = (200, 30, 30), (30, 70, 200)  # RGB of errors +1 and -1
 
 
 def make_thumbnails(image: np.ndarray, true: np.ndarray, pred: np.ndarray) -> dict[str, Any]:
@@ -27,33 +27,33 @@ def make_thumbnails(image: np.ndarray, true: np.ndarray, pred: np.ndarray) -> di
     H, W = pred.shape
     scale = min(1.0, SIDE / max(H, W))
     size = max(1, round(W * scale)), max(1, round(H * scale))  # OpenCV's order
-    photo, truth, result = (
-        cv2.resize(layer, size, interpolation=cv2.INTER_AREA) for layer in (image, true, pred)
+    layers = image, true, pred, cv2.subtract(pred, true), cv2.subtract(true, pred)  # clipped at 0
+    photo, truth, result, too_much, too_little = (
+        cv2.resize(layer, size, interpolation=cv2.INTER_AREA) for layer in layers
     )
-    error = cv2.resize(error_map(pred, true), size, interpolation=cv2.INTER_AREA)
     alpha = (result / np.float32(255))[..., None]
     composite = np.rint(alpha * photo + (1 - alpha) * np.array(COMPOSITE_COLOUR, np.float32))
     pictures = {
         "photo": photo,
         "truth": truth,
         "result": result,
-        "error": error,
+        "error": error_map(too_much, too_little),
         "composite": composite.astype(np.uint8),
     }
     encoded = {name: _encode(picture) for name, picture in pictures.items()}
     return {"thumbnails": encoded, "thumbnail_size": [size[1], size[0]]}
 
 
-def error_map(pred: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Signed error as a picture: (H, W) uint8 alphas -> (H, W, 3) uint8 RGB.
+def error_map(too_much: np.ndarray, too_little: np.ndarray) -> np.ndarray:
+    """Both signs of an error as one picture: (H, W) uint8 each -> (H, W, 3) uint8 RGB.
 
-    White where pred equals true, red where it is too large, blue where it is too small; the colour
-    goes with the square root of the error, so that small errors show.
+    White where there is none, red where the result is too large, blue where it is too small. The
+    colour goes with the square root of the error, so that small errors show.
     """
-    levels = np.arange(-255, 256) / 255
-    full = np.where(levels[:, None] > 0, TOO_MUCH, TOO_LITTLE)
-    table = 255 + (full - 255) * np.sqrt(np.abs(levels))[:, None]  # (511, 3)
-    return np.rint(table).astype(np.uint8)[pred.astype(np.int16) - true + 255]
+    picture = np.full((*too_much.shape, 3), 255.0)
+    for error, colour in ((too_much, TOO_MUCH), (too_little, TOO_LITTLE)):
+        picture -= np.sqrt(error / 255)[..., None] * (255 - np.array(colour))
+    return np.rint(picture).clip(0, 255).astype(np.uint8)
 
 
 def _encode(picture: np.ndarray) -> str:

@@ -14,12 +14,14 @@ def decode(text):
 
 
 def test_error_map_has_the_sign_of_the_error():
-    pred = np.array([[0, 255, 100, 104, 96]], np.uint8)
-    true = np.array([[255, 0, 100, 100, 100]], np.uint8)
-    (too_little, too_much, none, little_more, little_less) = error_map(pred, true)[0].astype(int)
+    too_much = np.array([[0, 255, 0, 4, 0, 128]], np.uint8)
+    too_little = np.array([[255, 0, 0, 0, 4, 128]], np.uint8)
+    picture = error_map(too_much, too_little)[0].astype(int)
+    too_little, too_much, none, little_more, little_less, both = picture
     assert tuple(none) == (255, 255, 255)
     assert too_much[0] > 150 > too_much[2]
     assert too_little[2] > 150 > too_little[0]
+    assert both.max() < 160
     assert little_more[0] > little_more[2]
     assert little_less[2] > little_less[0]
 
@@ -39,6 +41,9 @@ def test_thumbnails_are_small_and_right():
     assert pictures["result"][left].max() < 8
     assert pictures["result"][right].min() > 247
     assert pictures["error"].min() > 247  # a perfect result is white
+    worse = decode(make_thumbnails(image, true, 255 - true)["thumbnails"]["error"])
+    assert worse[left][0] > worse[left][2]  # too much on the left, too little on the right
+    assert worse[right][2] > worse[right][0]
 
 
 def test_one_pixel_works():
