@@ -38,6 +38,14 @@ class Matte(Protocol):
         """(H, W) uint8 0/128/255."""
 
 
+@dataclass(frozen=True)
+class PlainMatte:
+    """A Matte and nothing besides."""
+
+    alpha: np.ndarray
+    trimap: np.ndarray
+
+
 class Predictor(Protocol):
     """A network that is ready to run. Not called by two threads at once."""
 

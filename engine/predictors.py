@@ -1,6 +1,6 @@
-"""A checkpoint becomes a predictor: ours or the authors' .pth with PyTorch.
+"""A checkpoint becomes a predictor: a .pth with PyTorch, an .onnx with ONNX Runtime.
 
-torch is imported only where it is used, so that other kinds of file run without it.
+torch is imported only where it is used, so that an .onnx runs without it.
 """
 
 from __future__ import annotations
@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.prediction import Predictor
+from engine.prediction import PADDING, PlainMatte, Predictor
 from utils.errors import InputError, MissingError
+from utils.images import pad_to_multiple
+from utils.trimap import Trimap
 
 if TYPE_CHECKING:
     import torch
 
     from models import MattingConfig
 
+CELL = 8  # pixels; side of what one value of an exported network's trimap covers
+TRIMAP_VALUES = np.array([Trimap.BACKGROUND, Trimap.UNKNOWN, Trimap.FOREGROUND], np.uint8)
 DEMO_CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "demo.pth"
 
 
@@ -33,7 +37,7 @@ def load_predictor(
     """Load a checkpoint.
 
     Args:
-        path: ours or the authors' .pth; None is checkpoints/demo.pth.
+        path: ours or the authors' .pth, or an .onnx from export_onnx.py; None: the demo's.
         device: where it is to run; None is the CPU.
         precision: auto, fp32, bf16 or fp16.
 
@@ -42,8 +46,10 @@ def load_predictor(
 
     Raises:
         MissingError: no such file.
-        InputError: it is no checkpoint.
+        InputError: it is no checkpoint, or ONNX Runtime is not installed.
     """
+    if path is not None and not needs_torch(path):
+        return _load_onnx(path, precision)
     if path is None and not DEMO_CHECKPOINT.is_file():
         raise MissingError(
             f"{DEMO_CHECKPOINT} is not there; train one with `bash run_demo.sh` and name it with "
@@ -73,6 +79,51 @@ def _load_torch(path: Path, device: torch.device | None, precision: str) -> tupl
             ) from None
 
     return predict, describe(path, checkpoint, model.config, CONFIGS)
+
+
+def _load_onnx(path: Path, precision: str) -> tuple[Predictor, str]:
+    if precision not in ("auto", "fp32"):
+        raise InputError(f"{path} computes in fp32; leave --precision {precision} out")
+    session = open_onnx(path)
+
+    def predict(photos: list[np.ndarray]) -> list[PlainMatte]:
+        padded = np.stack([pad_to_multiple(photo, PADDING) for photo in photos])
+        image = np.ascontiguousarray(padded.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
+        alphas, classes = session.run(None, {"image": image})
+        trimaps = TRIMAP_VALUES[classes].repeat(CELL, axis=1).repeat(CELL, axis=2)
+        mattes = []
+        for photo, alpha, trimap in zip(photos, alphas[:, 0], trimaps, strict=True):
+            H, W = photo.shape[:2]
+            mattes.append(PlainMatte(alpha[:H, :W], trimap[:H, :W]))
+        return mattes
+
+    about = session.get_modelmeta().custom_metadata_map.get("about", "")
+    return predict, f"{path}, by ONNX Runtime: {about}"
+
+
+def open_onnx(path: Path) -> Any:
+    """Open an .onnx from export_onnx.py; returns ONNX Runtime's InferenceSession.
+
+    Raises:
+        MissingError: no such file.
+        InputError: it is another network or no network, or ONNX Runtime is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise InputError(f"{path} needs: pip install -r requirements-export.txt") from error
+    if not path.is_file():
+        raise MissingError(f"checkpoint {path} is not there; export_onnx.py writes one")
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), providers=onnxruntime.get_available_providers()
+        )
+    except Exception as error:  # ONNX Runtime's own exceptions share no narrower base
+        raise InputError(f"{path} is no network that ONNX Runtime can read") from error
+    names = [tensor.name for tensor in (*session.get_inputs(), *session.get_outputs())]
+    if names != ["image", "alpha", "trimap"]:
+        raise InputError(f"{path} maps {', '.join(names)}; it is not from export_onnx.py")
+    return session
 
 
 def describe(

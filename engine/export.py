@@ -1,0 +1,138 @@
+"""The network as a file that needs none of this project's code: ONNX, or a torch.export program."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.predictors import open_onnx
+from engine.tracing import trace
+from models import MattingModel
+from models.inference import predict
+from utils.errors import InputError
+from utils.files import atomic_path
+from utils.images import pad_to_multiple, resize_antialiased
+
+OPSET = 20
+TOLERANCE = 1e-3  # of alpha, between the exported network and PyTorch
+Run = Callable[[Tensor], tuple[Tensor, Tensor]]  # image -> alpha, trimap
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How far an exported network was from its model on one input.
+
+    Attributes:
+        size: (height, width) of the photos before padding.
+        batch: number of photos.
+        cells: number of regions that were refined in all of them.
+        difference: the largest of any pixel's alpha.
+    """
+
+    size: tuple[int, ...]
+    batch: int
+    cells: int
+    difference: float
+
+
+def export(model: MattingModel, path: Path, about: str) -> list[Comparison]:
+    """Write the network as .onnx or .pt2 (torch.export), once it is seen to compute the same.
+
+    Args:
+        model: in evaluation mode, float32, on the CPU.
+        path: the ending decides the kind.
+        about: one line that says what the model is; kept in an .onnx.
+
+    Raises:
+        InputError: another ending; a package is missing; or the file's alpha differs from
+            PyTorch's by more than TOLERANCE, in which case none is written.
+    """
+    if path.suffix not in (".onnx", ".pt2"):
+        raise InputError(f"--output {path} must end in .onnx or .pt2 (torch.export)")
+    program = trace(model)
+    with atomic_path(path) as temporary:
+        if path.suffix == ".pt2":
+            torch.export.save(program, temporary)
+            comparisons = compare(model, torch.export.load(temporary).module())
+        else:
+            _save_onnx(program, temporary, about)
+            comparisons = compare(model, _onnx_runner(temporary))
+        worst = max(comparison.difference for comparison in comparisons)
+        if not worst <= TOLERANCE:
+            raise InputError(
+                f"{path} was not written: its alpha differs from PyTorch's by {worst:.2e}, more "
+                f"than {TOLERANCE:.0e}; try other versions of torch, onnxscript and onnxruntime"
+            )
+    return comparisons
+
+
+def _save_onnx(program: torch.export.ExportedProgram, path: Path, about: str) -> None:
+    try:
+        written: Any = torch.onnx.export(
+            program,
+            opset_version=OPSET,
+            input_names=["image"],
+            output_names=["alpha", "trimap"],
+            dynamo=True,
+            verbose=False,
+        )
+    except ImportError as error:
+        raise InputError(
+            f"{error.name} is not installed; pip install -r requirements-export.txt"
+        ) from error
+    written.model.metadata_props["about"] = about
+    written.save(str(path))
+
+
+def _onnx_runner(path: Path) -> Run:
+    session = open_onnx(path)
+
+    def run(image: Tensor) -> tuple[Tensor, Tensor]:
+        alpha, trimap = session.run(None, {"image": image.numpy()})
+        return torch.from_numpy(alpha), torch.from_numpy(trimap)
+
+    return run
+
+
+def compare(model: MattingModel, run: Run) -> list[Comparison]:
+    """Compare an exported network with its model at several sizes, as batches of 1 and of 3.
+
+    One of the photos is plain, of a colour in which the model finds nothing unknown, if there is
+    such a colour; another one's sides are no multiples of 128 before they are padded.
+    """
+    photos = [_cloudy_photo(256, 384), _cloudy_photo(200, 300), _plain_photo(model)]
+    comparisons = []
+    for photo in photos:
+        padded = torch.from_numpy(pad_to_multiple(photo, model.stride)).permute(2, 0, 1) / 255
+        for batch in (1, 3):
+            image = torch.stack([padded.roll(8 * i, dims=2) for i in range(batch)]).contiguous()
+            with torch.inference_mode():
+                output = model(image)
+                alpha, _ = run(image)
+            difference = float((alpha - output.alpha).abs().max())
+            comparisons.append(Comparison(photo.shape[:2], batch, len(output.cells), difference))
+    return comparisons
+
+
+def _cloudy_photo(height: int, width: int) -> np.ndarray:
+    """(height, width, 3) uint8 clouds of colour, so that all three classes have a chance."""
+    rng = np.random.default_rng(0)
+    clouds = resize_antialiased(rng.random((1 + height // 32, 1 + width // 32, 3)), (height, width))
+    noise = rng.normal(0, 0.05, (height, width, 3))
+    return np.rint(255 * (clouds + noise).clip(0, 1)).astype(np.uint8)
+
+
+def _plain_photo(model: MattingModel) -> np.ndarray:
+    """(128, 128, 3) uint8 of one colour: the first with no unknown cell, or else the last tried."""
+    for colour in itertools.product((0, 128, 255), repeat=3):
+        photo = np.full((model.stride, model.stride, 3), colour, np.uint8)
+        if predict(model, photo, precision="fp32").cells == 0:
+            break
+    return photo

@@ -1,0 +1,198 @@
+"""The network as one graph with dynamic sizes, for ONNX and torch.export.
+
+Three things are written differently here, so that no Python loop or branch depends on the data;
+each computes the same (tests compare them): Swin's windows, the search for neighbours, and the
+regions, to which a few dummies are added so that every step has something to run on.
+"""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models import MattingModel, build_model
+from models.regions import UNKNOWN, paste_regions
+
+DISC = 10  # cells; neighbours are looked for within this radius, then, for the few left, everywhere
+MOST = 2**30  # regions, or windows along a side: more than any memory holds
+FAR = 2**40  # beyond every squared distance times every number of cells
+
+
+class ExportableModel(nn.Module):
+    """A copy of the model whose graph holds for every batch, size and number of regions."""
+
+    def __init__(self, model: MattingModel) -> None:
+        super().__init__()
+        self.model = build_model(model.config)
+        self.model.load_state_dict(model.state_dict())
+        self.model.eval().requires_grad_(False)
+        module: Any
+        for module in self.model.modules():
+            if hasattr(module, "fused_attn"):  # ONNX has no fused attention with a mask
+                module.fused_attn = False
+            if hasattr(module, "shift_size"):
+                module._attn = types.MethodType(_attend_in_windows, module)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """What `predict.py` needs.
+
+        Args:
+            image: (B, 3, H, W) RGB in [0, 1], sides multiples of 128.
+
+        Returns:
+            alpha (B, 1, H, W) in [0, 1] and coarse trimap (B, H/8, W/8) uint8: 0, 1, 2 for
+            background, unknown, foreground.
+        """
+        image = _known_multiple(image, self.model.stride)
+        coarse = self.model.coarse_network(image)
+        coarse_alpha = coarse.alpha_logits[-1].sigmoid()
+        classes = coarse.trimap_logits[-1].argmax(dim=1)  # (B, h, w)
+        cells = (classes == UNKNOWN).nonzero()
+        torch._check(cells.shape[0] <= MOST)  # else N + 9 could overflow, for all the tracer knows
+        if self.model.refinement_network is None:
+            cells = cells[:0]
+            regions = coarse_alpha.new_empty(0, 1, 8, 8)
+        else:
+            regions = self._refine(image, coarse_alpha, cells)
+        return paste_regions(coarse_alpha, regions, cells), classes.to(torch.uint8)
+
+    def _refine(self, image: Tensor, coarse_alpha: Tensor, cells: Tensor) -> Tensor:
+        """(N, 1, 8, 8). Dummies look at the first cell, but stand in an image of their own."""
+        network: Any = self.model.refinement_network
+        B, _, h, w = coarse_alpha.shape
+        dummy = torch.zeros(network.num_neighbours + 1, 3, dtype=torch.int64)
+        *skips, features = network.encode(image, coarse_alpha, torch.cat([cells, dummy]))
+        if network.attention is not None:
+            dummy = torch.cat([dummy[:, :1] + B, dummy[:, 1:]], dim=1)
+            placed = torch.cat([cells, dummy])
+            neighbours = nearest_cells_unrolled(placed, (B + 1, h, w), network.num_neighbours)
+            own = torch.arange(placed.shape[0])[:, None]
+            tokens = network.attention.tokens(features)
+            mixed = network.attention(tokens, placed, torch.cat([own, neighbours], dim=1))
+            features = features + mixed[:, :, None, None]
+        return network.decode([*skips, features])[: cells.shape[0]]
+
+
+def nearest_cells_unrolled(
+    cells: Tensor, shape: tuple[Any, Any, Any], num_neighbours: int
+) -> Tensor:
+    """As models.regions.nearest_cells, in two rounds instead of a loop.
+
+    Args:
+        cells: (N, 3) int64 rows (batch, row, column); those of the last image are always looked
+            at twice, so that neither round is ever empty, and may repeat.
+        shape: (B, h, w) of the grid.
+        num_neighbours: K, less than N.
+
+    Returns:
+        (N, K) int64 indices into `cells`.
+    """
+    batch, place = cells[:, 0], cells[:, 1:]
+    N = cells.shape[0]
+    index = torch.arange(N)
+    counts = torch.zeros(shape[0], dtype=torch.int64).index_add(0, batch, torch.ones_like(batch))
+    wanted = (counts[batch] - 1).clamp(max=num_neighbours)
+    near, found = _nearest_in_disc(cells, shape, num_neighbours)
+    searching = ((found < wanted) | (batch == shape[0] - 1)).nonzero()[:, 0]
+    offset = place[searching, None] - place[None]  # (M, N, 2)
+    distance = (offset * offset).sum(
+        dim=-1
+    ) * N + index  # of equally far ones the first comes first
+    other = (batch[searching, None] != batch) | (searching[:, None] == index)
+    distance = torch.where(other, FAR * N, distance)
+    near = near.index_put(
+        (searching,), distance.topk(num_neighbours, largest=False, sorted=True).indices
+    )
+    slots = torch.arange(num_neighbours) % wanted.clamp(min=1)[:, None]
+    near = near.gather(1, slots)
+    return torch.where(wanted[:, None] == 0, index[:, None], near)
+
+
+def _nearest_in_disc(
+    cells: Tensor, shape: tuple[Any, Any, Any], num_neighbours: int
+) -> tuple[Tensor, Tensor]:
+    """(N, K) the nearest others within DISC, and (N,) how many of those there are, K at most."""
+    B, h, w = shape
+    H, W = h + 2 * DISC, w + 2 * DISC
+    place = (cells[:, 0] * H + cells[:, 1] + DISC) * W + cells[:, 2] + DISC
+    grid = torch.full((B * H * W,), -1, dtype=torch.int64)
+    grid = grid.index_put((place,), torch.arange(cells.shape[0]))
+    span = range(-DISC, DISC + 1)
+    offsets = sorted((y * y + x * x, y, x) for y in span for x in span)
+    offsets = [offset for offset in offsets if 0 < offset[0] <= DISC * DISC]
+    dy, dx = torch.tensor(offsets)[:, 1:].unbind(1)
+    seen = grid[place[:, None] + dy * W + dx]  # (N, offsets), nearest first
+    rank = torch.where(seen >= 0, torch.arange(len(offsets)), len(offsets))
+    first = rank.topk(num_neighbours, largest=False, sorted=True).indices
+    return seen.gather(1, first).clamp(min=0), (seen >= 0).sum(dim=1)
+
+
+def _attend_in_windows(self: Any, x: Tensor) -> Tensor:
+    """As timm's SwinTransformerBlock._attn. (B, H, W, C) -> (B, H, W, C).
+
+    The number of windows is read from a tensor, so the tracer takes it for a number of its own; as
+    an expression in H it would make every later shape a tower of roundings (minutes of algebra).
+    """
+    B, H, W, C = x.shape
+    (high, wide), (down, right) = self.window_size, self.shift_size
+    shifted = bool(down or right)
+    if shifted:
+        x = torch.roll(x, (-down, -right), (1, 2))
+    rows, columns = _ceil_divide(H, high), _ceil_divide(W, wide)
+    x = F.pad(x, (0, 0, 0, columns * wide - W, 0, rows * high - H))
+    x = x.view(B, rows, high, columns, wide, C).permute(0, 1, 3, 2, 4, 5)
+    mask = None
+    if shifted:
+        part_y = _part(rows * high, high, down).view(rows, 1, high, 1)
+        part_x = _part(columns * wide, wide, right).view(1, columns, 1, wide)
+        part = (3 * part_y + part_x).reshape(rows * columns, high * wide)
+        mask = torch.where(part[:, None] == part[:, :, None], 0.0, -100.0)
+    x = self.attn(x.reshape(B * rows * columns, high * wide, C), mask=mask)
+    x = x.view(B, rows, columns, high, wide, C).permute(0, 1, 3, 2, 4, 5)
+    x = x.reshape(B, rows * high, columns * wide, C)[:, :H, :W]
+    return torch.roll(x, (down, right), (1, 2)) if shifted else x
+
+
+def _known_multiple(image: Tensor, stride: int) -> Tensor:
+    """The same image, whose sides the tracer knows to be `stride` times a number of its own."""
+    for axis in (2, 3):
+        size: Any = image.shape[axis]
+        number: Any = (torch.scalar_tensor(size, dtype=torch.int64) // stride).item()
+        torch._check(number >= 1)
+        torch._check(number <= MOST)
+        torch._check(number * stride <= size)
+        image = image.narrow(axis, 0, number * stride)
+    return image
+
+
+def _ceil_divide(size: Any, window: int) -> Any:
+    number = ((torch.scalar_tensor(size, dtype=torch.int64) + window - 1) // window).item()
+    torch._check(number >= 1)
+    torch._check(number <= MOST)
+    torch._check(number * window >= size)
+    return number
+
+
+def _part(size: Any, window: int, shift: int) -> Tensor:
+    """(size,) which of the three parts of the rolled image, that must not mix, a row is in."""
+    place = torch.arange(size)
+    return (place >= size - window).long() + (place >= size - shift).long()
+
+
+def trace(model: MattingModel) -> torch.export.ExportedProgram:
+    """Trace the network for any batch and any sides that are multiples of 128."""
+    side = torch.export.Dim
+    sizes = {
+        0: side("batch", min=1, max=4096),
+        2: side("height", min=model.stride, max=2**16),
+        3: side("width", min=model.stride, max=2**16),
+    }
+    # A batch of one would be taken for a constant.
+    example = torch.rand(2, 3, 2 * model.stride, 3 * model.stride)
+    return torch.export.export(
+        ExportableModel(model), (example,), dynamic_shapes={"image": sizes}, strict=False
+    )

@@ -1,0 +1,49 @@
+"""Write a checkpoint's network as ONNX, or as a torch.export program, and compare it with PyTorch.
+
+    python export_onnx.py --checkpoint train_root/mine/logger/0000100000.pth --output mine.onnx
+
+The ending of --output decides: .onnx (opset 20) or .pt2. Height, width and batch are free (sides
+are multiples of 128), and so is the number of regions. `predict.py --checkpoint mine.onnx` runs it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from engine.export import export
+from engine.predictors import DEMO_CHECKPOINT, describe
+from models.checkpoint import model_from_checkpoint, read_checkpoint
+from models.config import CONFIGS
+from utils.errors import InputError, run_script
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--checkpoint", type=Path, default=DEMO_CHECKPOINT, help="a .pth")
+    parser.add_argument("--output", type=Path, required=True, help="an .onnx or .pt2 file")
+    parser.add_argument("--overwrite", action="store_true", help="replace --output if it is there")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    if args.output.exists() and not args.overwrite:
+        raise InputError(f"{args.output} is there already; --overwrite replaces it")
+    checkpoint = read_checkpoint(args.checkpoint)
+    model = model_from_checkpoint(checkpoint, args.checkpoint)
+    about = describe(args.checkpoint, checkpoint, model.config, CONFIGS)
+    print(f"tracing {about}: seconds for the demo's, minutes for the paper's configuration")
+    for comparison in export(model, args.output, about):
+        height, width = comparison.size
+        print(
+            f"batch {comparison.batch} of {height}x{width}, {comparison.cells} regions: largest "
+            f"difference from PyTorch {comparison.difference:.1e}"
+        )
+    print(f"{args.output}: {args.output.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    run_script(main)
