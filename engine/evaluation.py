@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -177,10 +178,19 @@ def evaluate_shared(
     )
     mine = []
     bar = tqdm(todo, desc=files.name, disable=None if processes.is_main else True)
-    with open_pool(num_workers) as pool, files.open_journal(processes.rank, settings) as journal:
-        for row in evaluate(test_set, bar, source, scorer, pool, max_waiting=2 * num_workers):
-            journal.add(row)
-            mine.append(row)
+    try:
+        with (
+            open_pool(num_workers) as pool,
+            files.open_journal(processes.rank, settings) as journal,
+        ):
+            for row in evaluate(test_set, bar, source, scorer, pool, 2 * num_workers):
+                journal.add(row)
+                mine.append(row)
+    except BrokenProcessPool as error:
+        raise InputError(
+            "a process that measures was killed, most likely for lack of memory; --resume goes on, "
+            f"with fewer of them by --num_workers {num_workers // 2}"
+        ) from error
     for rows in processes.gather(mine):
         done |= {row.name: row for row in rows}
     rows = [done[name] for name in test_set.names]

@@ -68,16 +68,16 @@ class EvaluationFiles:
         """
         if overwrite:
             return {}
-        if self.csv.exists():
-            raise InputError(
-                f"{self.csv} is there already; --overwrite replaces it, --output names another "
-                "folder"
-            )
         journals = self.journals()
         if journals and not resume:
             raise InputError(
                 f"{journals[0]} is left of a run that was stopped; --resume goes on with it, "
                 "--overwrite begins again"
+            )
+        if self.csv.exists() and not journals:
+            raise InputError(
+                f"{self.csv} is there already; --overwrite replaces it, --output names another "
+                "folder"
             )
         rows: dict[str, Row] = {}
         for path in journals:

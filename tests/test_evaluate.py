@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,8 @@ def test_killed_evaluation_is_resumed(run, tmp_path, monkeypatch):
         run("--with_coarse", "--report")
     with pytest.raises(InputError, match="begun with precision fp32, not bf16"):
         run("--with_coarse", "--report", "--precision", "bf16", "--resume")
+    name = "P3M-500-P_paper_0000000007.csv"
+    (out / name).write_bytes(b"old")  # as if --overwrite had been killed
     assert run("--with_coarse", "--report", "--resume") == 0
     assert calls == ["demo_00000", "demo_00001", "demo_00001"]
     assert {path.name: path.read_bytes() for path in out.iterdir()} == whole
@@ -185,3 +188,12 @@ def test_two_processes_with_pools_write_the_same_bytes(run, data_root, checkpoin
     assert sorted(path.name for path in shared.iterdir()) == names
     for name in names:
         assert (out / name).read_bytes() == (shared / name).read_bytes(), name
+
+
+def test_killed_worker_is_told_in_one_sentence(run, monkeypatch):
+    def killed(self, sample, answer):
+        raise BrokenProcessPool
+
+    monkeypatch.setattr(evaluation.Scorer, "__call__", killed)
+    with pytest.raises(InputError, match=r"was killed.*--resume goes on"):
+        run()

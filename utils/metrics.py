@@ -30,7 +30,7 @@ def measure(pred: np.ndarray, true: np.ndarray, trimap: np.ndarray) -> dict[str,
     With p predicted and a true, and a region without pixels scoring 0:
 
         SAD     sum |p - a| / 1000, thousands of pixels
-        MSE     mean (p - a)^2; many papers print it times 1000
+        MSE     mean (p - a)^2; other papers print it times 1000
         MAD     mean |p - a|
         SAD_TRIMAP, MSE_TRIMAP, MAD_TRIMAP   the same with p set to 1 where the trimap is foreground
                 and to 0 where it is background; the means are over the number of unknown pixels
@@ -96,9 +96,9 @@ def gradient_error(pred: np.ndarray, true: np.ndarray) -> float:
     """GRAD: sum of (|grad p| - |grad a|)^2, divided by 10.
 
     The gradients are Gaussian derivatives with sigma 1.4 in float32, not normalised (Rhemann et al.
-    2009, section 3.2, as P3M's evaluation computes it). The alphamatting.com code sums the same
-    differences over unknown pixels only; toolkits that normalise each derivative filter to unit
-    energy, or divide by 1000 (MODNet, MGMatting, MMEditing), print other numbers.
+    2009, section 3.2, as P3M's evaluation computes it). The code of Deep Image Matting, and
+    MMEditing's after it, scale the filters to unit energy, sum over unknown pixels only and divide
+    by 1000: the numbers have nothing in common but the name.
 
     Args:
         pred, true: (H, W) float64 in [0, 1].
@@ -123,8 +123,8 @@ def connectivity_error(pred: np.ndarray, true: np.ndarray) -> float:
     found (of equally large ones the first in raster order). A pixel's level l is t_(i-1) for the
     first i at which it lies outside, 1 if it never does; a threshold without any component is
     passed over. Then phi = 1 - d [d >= 0.15] with d = p - l, and the same for a (Rhemann et al.
-    2009, section 3.2, as P3M's evaluation computes it; over the whole photo, where
-    alphamatting.com and most toolkits take the unknown pixels alone).
+    2009, section 3.2, as P3M's evaluation computes it). It sums over the whole photo, where the
+    code of Deep Image Matting sums over unknown pixels only.
 
     Args:
         pred, true: (H, W) float64 in [0, 1].

@@ -82,7 +82,9 @@ def read_results(path: Path) -> dict[str, dict[str, float]]:
         raise MissingError(f"no file {path}; evaluate.py writes such a CSV")
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            lines = list(csv.DictReader(file))[:-1]  # the average is made anew
+            lines = list(csv.DictReader(file))
+        if lines and lines[-1]["img_name"] == AVERAGE:
+            lines.pop()  # made anew where it is needed
         scores = {
             line["img_name"]: {column: float(line[column]) for column in COLUMNS}
             for line in lines
