@@ -1,11 +1,11 @@
 """The report page in a real browser: sorted, lazy, draggable, and nothing from outside."""
 
 import re
-import shutil
 
 import numpy as np
 import pytest
 
+from tests.headless import open_browser
 from utils.report_page import write_report
 from utils.results import COLUMNS, Row
 from utils.thumbnails import make_thumbnails
@@ -44,19 +44,8 @@ def test_nothing_measured_still_gives_a_page(tmp_path):
 
 @pytest.fixture(scope="module")
 def browser():
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("chromium or chromedriver is missing (Debian: chromium chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(flag)
-    options.add_argument("--window-size=1400,900")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    yield browser
-    browser.quit()
+    with open_browser() as browser:
+        yield browser
 
 
 @pytest.fixture

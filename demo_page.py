@@ -1,0 +1,149 @@
+"""A page in the browser to try a model on: drop a photo, see alpha, cut-out and composite.
+
+    python demo_page.py --port 7860
+
+Needs `pip install -r requirements-page.txt`. It listens on this machine alone unless --host says
+otherwise; photos stay on the machine that runs it, and are deleted there after ten minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.layers import LayerMaker, read_background
+from engine.prediction import Predictor
+from engine.predictors import load_predictor, needs_torch
+from utils.errors import InputError, run_script
+from utils.images import read_photo
+
+BACKGROUNDS = ("green", "white", "black", "blur:25", "blur:60")
+KEPT = 600  # seconds that uploads and results stay on the disk
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--checkpoint", type=Path, help=".pth or .onnx (default: the demo's)")
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in")
+    parser.add_argument("--port", type=int, default=7860)
+    parser.add_argument("--gpus", type=int, nargs="*", help="the first is used; none: the CPU")
+    parser.add_argument("--max_upload", type=int, default=30, help="megabytes")
+    parser.add_argument("--max_pixels", type=int, default=25_000_000)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    with ExitStack() as stack:
+        device = None
+        if needs_torch(args.checkpoint):
+            from engine.distributed import join
+
+            device = stack.enter_context(join(args.gpus)).device
+        predictor, about = load_predictor(args.checkpoint, device=device, precision="auto")
+        page = build_page(predictor, about, args.max_pixels)
+        print(about)
+        launch(page, args.host, args.port, args.max_upload)
+
+
+def build_page(predictor: Predictor, about: str, max_pixels: int) -> Any:
+    """Return the page, a gradio.Blocks; one visitor's photo is worked on at a time.
+
+    Raises:
+        InputError: gradio is not installed.
+    """
+    gr = import_gradio()
+
+    def show(path: str | None, background: str) -> tuple[Any, ...]:
+        if path is None:
+            return None, None, None
+        try:
+            photo, layers = make_layers(predictor, Path(path), background, max_pixels)
+        except InputError as error:
+            # The visitor knows the photo, not where it lies here.
+            raise gr.Error(str(error).replace(path, Path(path).name)) from error
+        return (photo, layers["composite"]), layers["alpha"], layers["cutout"]
+
+    with gr.Blocks(
+        title="Portrait matting", analytics_enabled=False, delete_cache=(KEPT, KEPT)
+    ) as page:
+        gr.Markdown(f"# Portrait matting\n{about}")
+        with gr.Row():
+            photo = gr.Image(
+                label="Photo", type="filepath", image_mode=None, sources=["upload", "clipboard"]
+            )
+            slider = gr.ImageSlider(label="Photo and composite", format="png", interactive=False)
+        background = gr.Radio(BACKGROUNDS, value="green", label="Background")
+        with gr.Row():
+            result: dict[str, Any] = {  # without gradio's button that shares with the world
+                "format": "png",
+                "interactive": False,
+                "buttons": ["download", "fullscreen"],
+            }
+            alpha = gr.Image(label="Alpha", **result)
+            cutout = gr.Image(label="Cut-out", image_mode="RGBA", **result)
+        gr.on(
+            [photo.change, background.change],
+            show,
+            inputs=[photo, background],
+            outputs=[slider, alpha, cutout],
+            concurrency_limit=1,
+        )
+    page.queue(max_size=16)
+    return page
+
+
+def make_layers(
+    predictor: Predictor, path: Path, background: str, max_pixels: int
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return the photo, and its alpha, cut-out and composite.
+
+    Raises:
+        InputError: the photo can't be read, or the background is none of BACKGROUNDS.
+    """
+    if background not in BACKGROUNDS:  # read_background would take a path on this machine, too
+        raise InputError(f"background {background!r} is none of {', '.join(BACKGROUNDS)}")
+    photo = read_photo(path, max_pixels)
+    (matte,) = predictor([photo])
+    maker = LayerMaker(["alpha", "cutout", "composite"], read_background(background))
+    return photo, maker(photo, matte.alpha, matte.trimap)
+
+
+def launch(page: Any, host: str, port: int, max_upload: int, **options: Any) -> Any:
+    """Serve the page until Ctrl-C; `options` go to gradio's launch()."""
+    theme = import_gradio().themes.Default(font="system-ui", font_mono="monospace")  # loads no font
+    try:
+        return page.launch(
+            server_name=host,
+            server_port=port,
+            max_file_size=max_upload * 2**20,
+            theme=theme,
+            share=False,
+            footer_links=[],
+            **options,
+        )
+    except OSError as error:
+        raise InputError(f"--port {port} of {host} can't be listened on: {error}") from error
+
+
+def import_gradio() -> Any:
+    """Return the module gradio.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        import gradio
+    except ImportError as error:
+        raise InputError("gradio is not installed; pip install -r requirements-page.txt") from error
+    return gradio
+
+
+if __name__ == "__main__":
+    run_script(main)
