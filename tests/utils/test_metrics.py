@@ -5,6 +5,7 @@ import runpy
 from itertools import pairwise
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -108,6 +109,18 @@ def test_first_of_equal_components_wins():
     expected[:2, 3] = True
     np.testing.assert_array_equal(largest_component(mask), expected)
     assert largest_component(np.zeros((3, 3), bool)) is None
+
+
+def test_order_of_labels_does_not_matter(monkeypatch):
+    """OpenCV promises none; here it counts backwards."""
+    forwards = cv2.connectedComponents
+
+    def backwards(*args, **kwargs):
+        count, labels = forwards(*args, **kwargs)
+        return count, np.where(labels > 0, count - labels, 0)
+
+    monkeypatch.setattr(cv2, "connectedComponents", backwards)
+    test_first_of_equal_components_wins()
 
 
 def test_thresholds_are_float64s_own():
