@@ -22,7 +22,7 @@ import torch
 from engine.distributed import gpus_to_launch, join, launch
 from engine.evaluation import DATASETS, evaluate_shared, open_test_set
 from engine.evaluation_files import EvaluationFiles
-from engine.protocol import AREAS, PROTOCOLS
+from engine.protocol import PROTOCOLS, choose_area
 from engine.provenance import commit, versions
 from engine.sources import Source, open_folder, open_network
 from models.checkpoint import latest_checkpoint
@@ -64,7 +64,12 @@ def parse_args() -> argparse.Namespace:
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="go on with a stopped evaluation")
     existing.add_argument("--overwrite", action="store_true", help="replace results that are there")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.predictions and (args.max_area or args.precision or args.with_coarse):
+        raise InputError("--max_area, --precision and --with_coarse are of no use to --predictions")
+    if args.resize_predictions and not args.predictions:
+        raise InputError("--resize_predictions is of no use without --predictions")
+    return args
 
 
 def main() -> int:
@@ -106,7 +111,7 @@ def open_source(
             device,
             num_threads=args.num_threads,
             protocol=args.protocol,
-            max_area=parse_area(args),
+            max_area=choose_area(args.max_area, args.protocol, args.dataset),
             precision=args.precision or ("fp32" if args.protocol == "paper" else "auto"),
             with_coarse=args.with_coarse,
         )
@@ -117,20 +122,6 @@ def open_source(
     settings |= {"commit": commit(), "versions": versions()}
     folder = args.output or home / f"test_{args.dataset}"
     return EvaluationFiles(folder, "_".join(parts)), {"test_set": set_name, **settings}, source
-
-
-def parse_area(args: argparse.Namespace) -> int | None:
-    """--max_area in pixels."""
-    text = args.max_area
-    if text is None:
-        return AREAS["HD"] if args.protocol == "paper" and args.dataset != "P3M" else None
-    if text == "none":
-        return None
-    if text in AREAS:
-        return AREAS[text]
-    if not text.isdecimal() or int(text) == 0:
-        raise InputError(f"--max_area {text}: give HD, 4K, none or a number of pixels")
-    return int(text)
 
 
 def print_results(files: EvaluationFiles, rows: Sequence[Row]) -> None:

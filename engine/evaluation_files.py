@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ class EvaluationFiles:
         return self.folder / self.name
 
     def journals(self) -> list[Path]:
-        return sorted(self.folder.glob(f"{self.name}.part*.jsonl"))
+        return sorted(self.folder.glob(f"{escape(self.name)}.part*.jsonl"))
 
     def begin(self, settings: dict[str, Any], *, resume: bool, overwrite: bool) -> dict[str, Row]:
         """The rows that an earlier, stopped run with the same settings measured.

@@ -10,11 +10,29 @@ import numpy as np
 
 from models.inference import Prediction, predict
 from models.matting import MattingModel
+from utils.errors import InputError
 from utils.images import resize_antialiased
 
 STRIDE = MattingModel.stride
 PROTOCOLS = ("paper", "pad")
 AREAS = {"HD": 1080 * 1920, "4K": 2160 * 3840}  # pixels; the paper's two limits
+
+
+def choose_area(text: str | None, protocol: str, dataset: str) -> int | None:
+    """What --max_area means, in pixels; not given, it is the paper's or no limit.
+
+    Raises:
+        InputError: it is neither HD, 4K, none nor a number.
+    """
+    if text is None:
+        return AREAS["HD"] if protocol == "paper" and dataset != "P3M" else None
+    if text == "none":
+        return None
+    if text in AREAS:
+        return AREAS[text]
+    if not text.isdecimal() or int(text) == 0:
+        raise InputError(f"--max_area {text}: give HD, 4K, none or a number of pixels")
+    return int(text)
 
 
 def fit_area(size: tuple[int, int], max_area: int | None) -> tuple[int, int]:

@@ -94,21 +94,23 @@ def test_results_are_not_overwritten_unasked(run):
     assert run("--overwrite") == 0
 
 
-def test_wrong_area_is_refused(run):
-    with pytest.raises(InputError, match="--max_area big"):
-        run("--max_area", "big")
+def test_options_of_no_use_are_refused(run, tmp_path):
+    with pytest.raises(InputError, match="are of no use to --predictions"):
+        run("--max_area", "HD", source=("--predictions", tmp_path))
+    with pytest.raises(InputError, match="no use without --predictions"):
+        run("--resize_predictions")
 
 
 def test_other_programs_alphas(run, data_root, tmp_path):
     """The truth scores zero; whatever else lies there is a row with its reason and status 1."""
-    folder = tmp_path / "their alphas"
+    folder = tmp_path / "their alphas [1]"
     folder.mkdir()
     truth = {sample.name: sample.alpha for sample in P3MDataset(data_root, "P3M-500-P")}
     for name, alpha in truth.items():
         np.save(folder / f"{name}.npy", alpha)
     source = ("--predictions", folder)
     assert run(source=source) == 0
-    path = tmp_path / "out" / "P3M-500-P_their alphas.csv"
+    path = tmp_path / "out" / "P3M-500-P_their alphas [1].csv"
     assert all(set(scores.values()) == {0.0} for scores in read_results(path).values())
 
     np.save(folder / "demo_00000.npy", np.zeros((50, 40), np.uint8))

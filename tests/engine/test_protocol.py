@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from engine.protocol import AREAS, fit_area, network_size, paper_size, predict_at
+from engine.protocol import AREAS, choose_area, fit_area, network_size, paper_size, predict_at
 from models import CONFIGS, build_model, predict_alpha
+from utils.errors import InputError
 
 HD = AREAS["HD"]
 
@@ -38,6 +39,17 @@ def test_paper_size_is_the_best_of_four(seed):
     lower = [side // 128 * 128 for side in fitted]
     areas = [(lower[0] + i) * (lower[1] + j) for i in (0, 128) for j in (0, 128)]
     assert height * width == max(area for area in areas if area <= HD)
+
+
+def test_area_as_given_or_as_the_papers():
+    assert choose_area(None, "paper", "P3M") is None
+    assert choose_area(None, "paper", "PPM") == choose_area("HD", "pad", "P3M") == HD
+    assert choose_area(None, "pad", "PhotoMatte") is None
+    assert choose_area("none", "paper", "PPM") is None
+    assert choose_area("17000", "paper", "PPM") == 17000
+    for text in ("big", "0", "-5"):
+        with pytest.raises(InputError, match=f"--max_area {text}"):
+            choose_area(text, "paper", "PPM")
 
 
 def test_fit_area_keeps_small_photos_and_aspect():
