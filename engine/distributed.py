@@ -10,6 +10,7 @@ A script with several GPUs calls `launch` before anything else, and every proces
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -98,13 +99,14 @@ def gpus_to_launch(gpus: Sequence[int] | None) -> list[int]:
 def launch(gpus: Sequence[int]) -> int:
     """Run this script again, with the same arguments, once for each GPU; return its exit status.
 
-    Goes through torch.distributed.run. The processes report their own errors, so what it raises
-    when one of them fails, or at Ctrl-C, is turned into an exit status.
+    Goes through torch.distributed.run. The processes tell of their own errors, so what it says and
+    raises when one of them fails, or at Ctrl-C, is turned into an exit status.
     """
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import main as torchrun
 
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     # Unset, torchrun sets 1 and says so at length.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // len(gpus))))
     arguments = ["--standalone", "--nproc_per_node", str(len(gpus)), *sys.argv]
@@ -113,7 +115,10 @@ def launch(gpus: Sequence[int]) -> int:
     except SignalException as stop:
         return 128 + int(stop.sigval)
     except ChildFailedError as error:
-        return max(1, next(iter(error.failures.values())).exitcode)
+        rank, failure = next(iter(error.failures.items()))
+        if failure.exitcode < 0:  # it could tell nothing
+            print(f"error: process {rank} was killed by {failure.signal_name()}", file=sys.stderr)
+        return abs(failure.exitcode)
     return 0
 
 

@@ -71,7 +71,9 @@ def make_network(model: MattingModel, settings: Settings, processes: Processes) 
     if on_gpu and processes.count > 1:  # PyTorch has it on CUDA only
         nn.SyncBatchNorm.convert_sync_batchnorm(model)
     if settings["compile"]:
-        model.compile()  # in place, so that the weights keep their names
+        # In place, so that the weights keep their names. The rest has another number of regions
+        # each step and would be compiled over and over.
+        model.coarse_network.compile(dynamic=False)
     if processes.count == 1:
         return model
     return DistributedDataParallel(

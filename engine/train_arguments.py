@@ -101,7 +101,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     add("--ema", type=fraction, default=0.0, help="decay of averaged weights, as 0.999; 0: none")
     add("--loss_weights", type=weight, nargs="+", default=[], metavar="TERM=W", help="default 1")
     add("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto", help="of autocast")
-    add("--compile", action="store_true", help="compile the network first")
+    add("--compile", action="store_true", help="compile the coarse network first (minutes)")
 
     group = parser.add_argument_group("watching")
     add = group.add_argument

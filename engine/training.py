@@ -106,6 +106,8 @@ def train_step(
 def _refuse_step(step: int, total: float, parts: Sequence[Batch], processes: Processes) -> None:
     names = [name for part in parts for name in part["name"]]
     reports = processes.gather((total, names))
+    if not processes.is_main:
+        raise SystemExit(2)  # one process tells, for all
     guilty = [r for r in reports if not math.isfinite(r[0])] or reports
     raise InputError(
         f"step {step}: the loss is {guilty[0][0]:g} and it or its gradient is not finite; the batch"
