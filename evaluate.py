@@ -60,7 +60,7 @@ def parse_args() -> argparse.Namespace:
     add(
         "--num_threads", type=number(int, 1), default=os.cpu_count(), help="of the network on a CPU"
     )
-    add("--gpus", type=int, nargs="+", help="default: all")
+    add("--gpus", type=int, nargs="*", help="default: all; none named: the CPU")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="go on with a stopped evaluation")
     existing.add_argument("--overwrite", action="store_true", help="replace results that are there")
