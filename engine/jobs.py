@@ -82,6 +82,8 @@ def find_sources(text: str, lines: Iterable[str] = (), *, skip: Path | None = No
     elif CAMERA.fullmatch(text):
         sources = [Source(path, Path(text.replace(":", "")))]
     elif path.is_dir():
+        if skip and skip.resolve() == path.resolve():
+            raise InputError(f"--output {skip} is the input folder; name another")
         sources = [Source(file, file.relative_to(path)) for file in _photos_below(path, skip)]
     elif path.is_file():
         if path.suffix.lower() not in PHOTO_ENDINGS | VIDEO_ENDINGS:

@@ -32,6 +32,11 @@ def test_output_inside_the_input_is_no_input(photos):
     assert names(find_sources(str(photos), skip=photos / "out")) == ["a.PNG", "b.jpg", "sub/c.jpeg"]
 
 
+def test_output_into_the_input_folder_is_refused(photos):
+    with pytest.raises(InputError, match="is the input folder"):
+        find_sources(str(photos), skip=photos / "sub" / "..")
+
+
 def test_glob_keeps_the_tree_below_its_fixed_part(photos):
     assert names(find_sources(f"{photos}/**/*.jp*g")) == ["b.jpg", "sub/c.jpeg"]
     assert names(find_sources(f"{photos}/s*/c.*")) == ["sub/c.jpeg"]

@@ -1,0 +1,126 @@
+"""200 broken inputs: each ends in one sentence that names the file, or in whole outputs."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.jobs import Formats, find_sources, is_video, plan_jobs
+from engine.layers import LayerMaker, read_background
+from engine.prediction import PlainMatte, predict_photos
+from engine.video import predict_videos
+from utils.images import read_alpha, read_photo, read_rgba
+from utils.video import have_pyav, open_writer
+
+PHOTOS, VIDEOS = 170, 30
+
+
+def fake_predictor(photos):
+    reds = [photo[..., 0] for photo in photos]
+    return [PlainMatte(red / np.float32(255), np.full_like(red, 128)) for red in reds]
+
+
+def photo_seeds():
+    """Bytes of photos of every kind that is read, and their endings."""
+    rng = np.random.default_rng(0)
+    picture = Image.fromarray(rng.integers(0, 256, (24, 32, 3), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "maker"
+    exif.get_ifd(0x8769)[0x829A] = 0.01
+    deep = Image.fromarray(rng.integers(0, 2**16, (24, 32), np.uint16))
+    palette = picture.convert("P")
+    kinds = [
+        (picture, ".jpg", {"exif": exif, "dpi": (300, 300)}),
+        (picture, ".jpg", {"progressive": True, "icc_profile": bytes(200)}),
+        (picture.convert("CMYK"), ".jpg", {}),
+        (picture, ".png", {"exif": exif, "dpi": (72, 72)}),
+        (picture.convert("RGBA"), ".png", {}),
+        (palette, ".png", {"transparency": 3}),
+        (deep, ".png", {}),
+    ]
+    for image, ending, options in kinds:
+        content = io.BytesIO()
+        image.save(content, {".jpg": "JPEG", ".png": "PNG"}[ending], **options)
+        yield content.getvalue(), ending
+
+
+def video_seeds(folder):
+    endings = (".mp4", ".webm") if have_pyav() else (".mp4",)
+    for ending in endings:
+        with open_writer(folder / f"seed{ending}", (32, 48), 3, 25, None) as writer:
+            for i in range(5):
+                writer.write(np.full((32, 48, 3), 40 * i, np.uint8), i / 25)
+        yield (folder / f"seed{ending}").read_bytes(), ending
+
+
+def mutate(content, rng):
+    """Damage a file in one of the ways in which files are damaged."""
+    data = bytearray(content)
+    place, length = int(rng.integers(len(data))), int(rng.integers(1, 64))
+    match rng.integers(6):
+        case 0:
+            return bytes(data[:place])  # cut off
+        case 1:
+            for at in rng.integers(len(data), size=length // 4 + 1):
+                data[at] = rng.integers(256)
+        case 2:
+            for at in rng.integers(min(64, len(data)), size=2):  # headers
+                data[at] = rng.integers(256)
+        case 3:
+            data[place : place + length] = bytes(length)
+        case 4:
+            data[place:place] = data[place // 2 : place // 2 + length]
+        case 5:
+            del data[place : place + length]
+    return bytes(data)
+
+
+def fuzzed(folder, seeds, count):
+    """Write `count` mutants of the seeds into the folder; returns the jobs for them."""
+    rng = np.random.default_rng(1)
+    (folder / "in").mkdir()
+    seeds = list(seeds)
+    for i in range(count):
+        content, ending = seeds[i % len(seeds)]
+        (folder / "in" / f"{i:03d}{ending}").write_bytes(mutate(content, rng))
+    sources = find_sources(f"{folder}/in/*")
+    assert len(sources) == count
+    jobs, _ = plan_jobs(sources, folder / "out", ["alpha", "cutout"], Formats(video="png"))
+    return jobs
+
+
+def check(outcomes, count):
+    """Every outcome is an error that names its file, or outputs that are whole."""
+    outcomes = list(outcomes)
+    assert len(outcomes) == count
+    for outcome in outcomes:
+        outputs = outcome.job.outputs
+        if outcome.error:
+            assert str(outcome.job.source) in str(outcome.error)
+            assert not any(path.exists() for path in outputs.values())
+        elif is_video(outcome.job.source):
+            assert all(any(path.iterdir()) for path in outputs.values())
+        else:
+            assert read_alpha(outputs["alpha"]).shape == read_rgba(outputs["cutout"]).shape[:2]
+    return sum(outcome.error is not None for outcome in outcomes)
+
+
+LAYERS = LayerMaker(["alpha", "cutout"], read_background("green"), solve=False)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow tells of broken EXIF
+def test_broken_photos(tmp_path):
+    jobs = fuzzed(tmp_path, photo_seeds(), PHOTOS)
+    outcomes = predict_photos(
+        jobs, fake_predictor, LAYERS, read=lambda path: read_photo(path, max_pixels=200_000)
+    )
+    broken = check(outcomes, PHOTOS)
+    assert PHOTOS // 5 < broken < PHOTOS
+    assert not list(tmp_path.glob("out/*/.*"))
+
+
+def test_broken_videos(tmp_path):
+    jobs = fuzzed(tmp_path, video_seeds(tmp_path), VIDEOS)
+    assert 0 < check(predict_videos(jobs, fake_predictor, LAYERS, quiet=True), VIDEOS) < VIDEOS
+    assert not list(tmp_path.glob("out/*/.*"))
