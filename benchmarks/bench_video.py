@@ -1,0 +1,122 @@
+"""Videos: flicker with and without --smooth, frames a second, and memory against length.
+
+    python -m benchmarks.bench_video --checkpoint train_root/demo/logger/0000001000.pth
+
+The clip is a drawn portrait that sways before a drifting scene, with fresh sensor noise in every
+frame. dtSSD (Erofeev et al. 2015): how differently from the truth the alpha changes between
+frames, root mean square, in hundredths; MAD in thousandths. Smoothing must lower the first and
+not raise the second. Memory must not grow from the short clip to the long one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from DemoData.portrait import draw_portrait
+from engine.jobs import Job
+from engine.layers import LayerMaker, read_background
+from engine.prediction import Predictor
+from engine.predictors import load_predictor
+from engine.video import predict_video
+from utils.smoothing import TemporalFilter
+from utils.video import Frame
+
+NOISE = 2.0  # grey levels, sigma
+
+
+class DrawnClip:
+    """A reader (utils.video.Reader) of `count` frames; `alphas` holds the truth of those read."""
+
+    name, rate = "drawn", Fraction(25)
+
+    def __init__(self, seed: int, side: int, count: int, sway: float) -> None:
+        self.portrait = draw_portrait(np.random.default_rng(seed), side)
+        self.size = self.portrait.alpha.shape
+        self.count, self.sway, self.alphas = count, sway, list[np.ndarray]()
+
+    def __iter__(self) -> Iterator[Frame]:
+        rng = np.random.default_rng(0)
+        H, W = self.size
+        for t in range(self.count):
+            swing = np.sin(t / 8) * self.sway
+            move = cv2.getRotationMatrix2D((W / 2, H), 3 * swing, 1)
+            move[0, 2] += 0.02 * W * swing
+            drift = np.array([[1, 0, 0.01 * W * np.sin(t / 20) * self.sway], [0, 1, 0]])
+            alpha, foreground = (
+                cv2.warpAffine(layer, move, (W, H), borderMode=cv2.BORDER_REPLICATE)
+                for layer in (self.portrait.alpha, self.portrait.foreground)
+            )
+            scene = cv2.warpAffine(
+                self.portrait.background, drift, (W, H), borderMode=cv2.BORDER_REFLECT
+            )
+            a = alpha[..., None] / np.float32(255)
+            image = a * foreground + (1 - a) * scene + rng.normal(0, NOISE, (H, W, 3))
+            self.alphas.append(alpha)
+            yield Frame(np.rint(image.clip(0, 255)).astype(np.uint8), t / self.rate)
+
+
+def measure_flicker(predictor: Predictor, clip: DrawnClip) -> dict[str, tuple[float, float]]:
+    """dtSSD x 100 and MAD x 1000 of the raw and the smoothed alphas."""
+    steady = TemporalFilter()
+    preds: dict[str, list[np.ndarray]] = {"raw": [], "smooth": []}
+    for frame in clip:
+        (matte,) = predictor([frame.image])
+        preds["raw"].append(matte.alpha)
+        preds["smooth"].append(steady(frame.image, matte.alpha))
+    trues = np.stack(clip.alphas) / np.float32(255)
+    rows = {}
+    for name, alphas in preds.items():
+        alpha = np.stack(alphas)
+        change = np.diff(alpha, axis=0) - np.diff(trues, axis=0)
+        dtssd = np.sqrt((change**2).mean(axis=(1, 2))).mean()
+        rows[name] = 100 * float(dtssd), 1000 * float(np.abs(alpha - trues).mean())
+    return rows
+
+
+def measure_memory(predictor: Predictor, side: int, count: int) -> tuple[float, float]:
+    """Frames a second of alpha and composite as mp4, and the process's peak memory in MiB."""
+    layers = LayerMaker(["alpha", "composite"], read_background("green"), solve=False)
+    with tempfile.TemporaryDirectory() as folder:
+        outputs = {kind: Path(folder, f"{kind}.mp4") for kind in layers.kinds}
+        clip = DrawnClip(0, side, count, 1)
+        start = time.perf_counter()
+        for _ in predict_video(Job(Path("drawn"), outputs), clip, predictor, layers):
+            clip.alphas.clear()
+        seconds = time.perf_counter() - start
+    return count / seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--checkpoint", type=Path)
+    parser.add_argument("--side", type=int, default=512, help="of the frames, pixels")
+    parser.add_argument("--count", type=int, default=40, help="frames of a clip")
+    args = parser.parse_args()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    predictor, about = load_predictor(args.checkpoint, device=device, precision="auto")
+    print(about)
+    for seed, sway in ((0, 0.0), (0, 0.3), (0, 1.0), (1, 0.3), (1, 1.0)):
+        rows = measure_flicker(predictor, DrawnClip(seed, args.side, args.count, sway))
+        text = ", ".join(f"{k} dtSSD {d:.3f} MAD {m:.2f}" for k, (d, m) in rows.items())
+        print(f"portrait {seed}, sway {sway}: {text}")
+    for count in (args.count, 4 * args.count):
+        rate, peak = measure_memory(predictor, args.side, count)
+        print(
+            f"{count} frames of {args.side}x{args.side}: {rate:.1f} frames/s, peak {peak:.0f} MiB"
+        )
+
+
+if __name__ == "__main__":
+    main()
