@@ -53,7 +53,8 @@ def run(
     """Train in this process, together with its siblings; return the exit status."""
     seed_run(settings["seed"], processes.device)
     solve_portraits(settings, processes)
-    arguments = to_plain(settings)
+    portraits = len(dataset.samples)
+    arguments = to_plain(settings) | {"portraits_found": portraits}
     folder = RunFolder(arguments, settings["keep_last"], settings["keep_every"])
     checkpoint = folder.newest(say=processes.is_main) if settings["resume"] else None
     model = build_model(network_config(settings)) if checkpoint else initial_model(settings)
@@ -61,6 +62,9 @@ def run(
     state = make_state(model, settings, processes.device)
     if checkpoint:
         state.restore(checkpoint)
+        before = checkpoint["arguments"]["portraits_found"]
+        if before != portraits and processes.is_main:
+            print(f"note: there were {before} portraits, now {portraits}: their order is another")
     if state.step >= settings["max_steps"]:
         raise InputError(
             f"{settings['train_dir']} has done {state.step} steps already; to go on, give a larger"
@@ -69,7 +73,7 @@ def run(
     batches = make_batches(dataset, settings, processes, state.step)
     network = make_network(model, settings, processes)
     if processes.is_main:
-        describe(settings, processes, state, len(dataset.samples))
+        describe(settings, processes, state, portraits)
         folder.begin()
     logger = folder.logger if processes.is_main else None
     with Watch(logger, state.step, settings["batch_size"], arguments) as watch:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -56,8 +57,8 @@ def run(data_root, monkeypatch):
     """Call train.py's main in this process, with the options of tiny_run.command."""
     monkeypatch.setitem(CONFIGS, "tiny", TINY)
 
-    def call(train_dir, **options):
-        monkeypatch.setattr(sys, "argv", ["train.py", *command(data_root, train_dir, **options)])
+    def call(train_dir, root=data_root, **options):
+        monkeypatch.setattr(sys, "argv", ["train.py", *command(root, train_dir, **options)])
         return train.main()
 
     yield call
@@ -136,10 +137,12 @@ def test_killed_and_resumed_equals_unbroken(run, data_root, tmp_path):
     assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
 
 
-def test_a_larger_max_steps_goes_on_as_if_it_had_been_so_at_first(run, tmp_path):
+def test_a_larger_max_steps_goes_on_as_if_it_had_been_so_at_first(run, tmp_path, capsys):
     run(tmp_path / "whole", lr_steps=[2, 5])
     run(tmp_path / "two", lr_steps=[2, 5], max_steps=3)
+    capsys.readouterr()
     run(tmp_path / "two", lr_steps=None, lr=None, resume=True, max_steps=6)
+    assert "note" not in capsys.readouterr().out
     assert_same(final(tmp_path / "two"), final(tmp_path / "whole"))
     assert curves(tmp_path / "two")["train/learning_rate"] == pytest.approx(
         {1: 1e-3, 2: 1e-3, 3: 1e-4, 4: 1e-4, 5: 1e-4, 6: 1e-5}, rel=1e-5
@@ -162,6 +165,16 @@ def test_two_processes_have_the_losses_of_one(run, data_root, tmp_path):
     for name in ("SAD", "SAD_TRIMAP", "GRAD"):
         tag = f"validation/{name}"
         assert curves(tmp_path / "two")[tag] == pytest.approx(curves(tmp_path / "one")[tag], 1e-3)
+
+
+def test_a_resumed_run_tells_when_the_data_changed(run, data_root, tmp_path, capsys):
+    root = tmp_path / "data"
+    shutil.copytree(data_root, root)
+    run(tmp_path / "run", root=root, max_steps=1)
+    for layer in (root / "P3M-10K/train").iterdir():
+        (layer / "a.png").unlink()
+    run(tmp_path / "run", root=root, max_steps=2, resume=True)
+    assert "there were 3 portraits, now 2" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
