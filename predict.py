@@ -5,7 +5,7 @@
     python predict.py --input film.mp4 --output film.mov --smooth
     find . -name '*.jpg' | python predict.py --input - --output mattes --skip_existing
 
-A folder's outputs go to <output>/<kind>/<the input's tree>; every output is whole or not there.
+Outputs in a folder go to <output>/<kind>/<the input's tree>; each is whole or not there.
 """
 
 from __future__ import annotations
@@ -22,11 +22,10 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from engine import jobs as planning
-from engine.jobs import Job, is_video
 from engine.layers import LayerMaker, read_background
 from engine.prediction import Predictor, predict_photos
 from engine.predictors import load_predictor, needs_torch
-from engine.video import has_display, predict_videos
+from engine.video import predict_videos
 from utils.errors import InputError, run_script
 from utils.images import MAX_PIXELS, read_photo
 
@@ -52,8 +51,8 @@ def parse_args() -> argparse.Namespace:
     add("--show", action="store_true", help="show videos in a window; q ends")
     add("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto")
     add("--gpus", type=int, nargs="*", help="default: all there are; none after it: the CPU")
-    add("--batch_size", type=int, default=1, help="photos of equal size, or frames, at once")
-    add("--num_workers", type=int, default=2, help="threads that decode, and that encode")
+    add("--batch_size", type=int, help="photos of equal size, or frames (default: 4 on a GPU)")
+    add("--num_workers", type=int, default=2, help="threads that decode; as many encode")
     add("--max_pixels", type=int, default=MAX_PIXELS, help="larger photos are refused")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--skip_existing", action="store_true", help="go on where a run ended")
@@ -75,7 +74,7 @@ def main() -> int:
 
 
 def predict(args: argparse.Namespace, processes: Processes | None) -> int:
-    """Matte this process's share of the inputs; 1 if any of them, in any process, failed."""
+    """Matte this process's share of the inputs; returns 1 if any failed, in any process."""
     is_main = processes is None or processes.is_main
     kinds = planning.choose_kinds(args.write, args.background, args.output)
     check_options(args, kinds)
@@ -88,10 +87,12 @@ def predict(args: argparse.Namespace, processes: Processes | None) -> int:
     predictor, about = load_predictor(
         args.checkpoint, device=processes.device if processes else None, precision=args.precision
     )
+    on_gpu = processes is not None and processes.device.type != "cpu"
+    args.batch_size = args.batch_size or (4 if on_gpu else 1)
     if is_main:
         print(about)
-    share = processes.share(jobs) if processes else jobs
-    failed = run(share, predictor, layers, args, quiet=not is_main)
+    mine = processes.share(jobs) if processes else jobs
+    failed = run(mine, predictor, layers, args, quiet=not is_main)
     failed = sum(processes.gather(failed)) if processes else failed
     if is_main:
         print(f"{len(jobs) - failed} written to {args.output}, {failed + refused} failed")
@@ -102,17 +103,16 @@ def check_options(args: argparse.Namespace, kinds: list[str]) -> None:
     """Refuse options that contradict one another."""
     if args.output is None and not args.show:
         raise InputError("name an --output, or --show a video")
-    if args.show and not has_display():
-        raise InputError("--show finds no display here; leave it out")
     if args.no_foreground and "foreground" in kinds:
         raise InputError("--no_foreground leaves no foreground to write; drop one of the two")
     if args.bits == 16 and args.format == "webp":
         raise InputError("--format webp has no 16-bit alpha; use png or tiff")
-    if min(args.batch_size, args.num_workers, args.max_pixels) < 1:
-        raise InputError("--batch_size, --num_workers and --max_pixels must be at least 1")
+    for name in ("batch_size", "num_workers", "max_pixels"):
+        if (value := getattr(args, name)) is not None and value < 1:
+            raise InputError(f"--{name} must be at least 1")
 
 
-def plan(args: argparse.Namespace, kinds: list[str]) -> tuple[list[Job], int]:
+def plan(args: argparse.Namespace, kinds: list[str]) -> tuple[list[planning.Job], int]:
     """Find the inputs and name the outputs; returns the jobs and how many inputs are refused."""
     sources = planning.find_sources(args.input, sys.stdin, skip=args.output)
     formats = planning.Formats(args.format, args.video_format)
@@ -124,11 +124,15 @@ def plan(args: argparse.Namespace, kinds: list[str]) -> tuple[list[Job], int]:
 
 
 def run(
-    jobs: list[Job], predictor: Predictor, layers: LayerMaker, args: argparse.Namespace, quiet: bool
+    jobs: list[planning.Job],
+    predictor: Predictor,
+    layers: LayerMaker,
+    args: argparse.Namespace,
+    quiet: bool,
 ) -> int:
     """Matte photos, then videos; report bad ones as they come. Returns how many those were."""
-    photos = [job for job in jobs if not is_video(job.source)]
-    videos = [job for job in jobs if is_video(job.source)]
+    photos = [job for job in jobs if not planning.is_video(job.source)]
+    videos = [job for job in jobs if planning.is_video(job.source)]
     common: dict[str, Any] = {"batch_size": args.batch_size, "workers": args.num_workers}
     read = partial(read_photo, max_pixels=args.max_pixels)
     outcomes = predict_photos(photos, predictor, layers, read=read, **common)

@@ -45,7 +45,12 @@ def predict_videos(
         jobs, predictor, layers, batch_size, workers, smooth: as `predict_video` has them.
         show: in a window, too; q ends the video there.
         quiet: without a progress bar.
+
+    Raises:
+        InputError: `show`, but there is no display.
     """
+    if show and not has_display():
+        raise InputError("--show finds no display here; leave it out")
     layers = replace(layers, bits=8)  # video codecs take no more
     for job in jobs:
         camera = CAMERA.fullmatch(str(job.source))
