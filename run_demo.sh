@@ -7,8 +7,8 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 case "${DEMO:-full}" in
-full) out="${OUT:-demo}" train=160 test=6 size=512 crop=256 batch=8 steps=700 ;;
-short) out="${OUT:-demo/short}" train=6 test=2 size=192 crop=128 batch=2 steps=4 ;;
+full) out="${OUT:-demo}" train=160 test=6 size=512 crop=256 batch=8 steps=700 gain=(--require_gain 25) ;;
+short) out="${OUT:-demo/short}" train=6 test=2 size=192 crop=128 batch=2 steps=4 gain=() ;;
 *)
     echo "error: DEMO is $DEMO; give full or short" >&2
     exit 2
@@ -25,14 +25,18 @@ step "1/5 draw $train portraits to train on and $test of each test set"
 
 step "2/5 train the small network from random weights: $steps steps"
 [ -d "$run/logger" ] && resume=(--resume) || resume=()
-"$PYTHON" train.py --gpus --model_version demo --data_root "$data" --train_dir "$run" \
+[ -e "$run/logger/$(printf %010d $steps).pth" ] || "$PYTHON" train.py --gpus --model_version demo --data_root "$data" --train_dir "$run" \
     --crop_size $crop --batch_size $batch --max_steps $steps --lr 1e-3 --schedule cosine \
-    --schedule_steps $steps --warmup_steps 20 --num_workers 1 --val_every 0 \
+    --schedule_steps 700 --warmup_steps 20 --num_workers 1 --val_every 0 \
     --panel_every 200 "${resume[@]}"
 
 step "3/5 measure it on portraits that it has not seen"
 SRC_TRAIN_DIR="$run" DATASET=P3M PRIVACY_DATA=0 SAVE_IMGS=1 DATA_ROOT="$data" VENV="$venv" \
     bash run_benchmark.sh --protocol pad --with_coarse --report --overwrite
+
+result="$(ls "$run"/test_P3M/*_pad_*.json | tail -n 1)"
+"$PYTHON" -m utils.report compare "${result%.json}_coarse.csv" "${result%.json}.csv" \
+    --names coarse refined --metrics SAD_TRIMAP SAD MAD GRAD "${gain[@]}"
 
 step "4/5 profile it"
 SRC_TRAIN_DIR="$run" INPUT_SIZE="512 512" VENV="$venv" bash run_profile.sh --output "$out/profile"
@@ -46,8 +50,8 @@ step "5/5 matte the same portraits, and put them before green"
 
 echo
 echo "Look at:"
-printf '  %s\n' "$out/contact_sheet.png   photo, truth, coarse alpha, refined alpha, composite" \
-    "$out/mattes/              alphas, cut-outs and composites" \
-    "$run/test_P3M-500-NP/     metrics (CSV), summary, report.html" \
-    "$out/profile/             parameters, operations, latency" \
-    "$run/logger/              checkpoints; tensorboard --logdir $run/logger"
+printf '  %-36s %s\n' "$out/contact_sheet.png" "photo, truth, coarse alpha, refined alpha, composite" \
+    "$out/mattes/" "alphas, cut-outs and composites" \
+    "$run/test_P3M/" "metrics (CSV), summary, report.html" \
+    "$out/profile/" "parameters, multiply-adds, time and memory" \
+    "$run/logger/" "checkpoints; tensorboard --logdir $run/logger"
