@@ -39,7 +39,7 @@ result="$(ls "$run"/test_P3M/*_pad_*.json | tail -n 1)"
     --names coarse refined --metrics SAD_TRIMAP SAD MAD GRAD "${gain[@]}"
 
 step "4/5 profile it"
-SRC_TRAIN_DIR="$run" INPUT_SIZE="512 512" VENV="$venv" bash run_profile.sh --output "$out/profile"
+SRC_TRAIN_DIR="$run" INPUT_SIZE="512 512" VENV="$venv" bash run_profile.sh --output "$out/profile" --overwrite
 
 step "5/5 matte the same portraits, and put them before green"
 "$PYTHON" predict.py --input "$data/P3M-10K/validation/P3M-500-NP/original_image" \
