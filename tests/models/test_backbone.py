@@ -27,7 +27,7 @@ def test_unknown_backbone_is_refused():
 
 
 def test_imagenet_weights_from_a_file_keep_the_sum_of_the_patch_kernel(tmp_path):
-    source = timm.create_model(NAME, num_classes=0)
+    source = timm.create_model(NAME, num_classes=2)
     torch.save(source.state_dict(), tmp_path / "swin.pth")
     backbone = Backbone(NAME)
     backbone.load_imagenet(tmp_path / "swin.pth")
@@ -54,6 +54,6 @@ def test_imagenet_weights_that_cannot_be_had_name_both_ways(tmp_path, monkeypatc
 
 
 def test_imagenet_weights_of_another_shape_are_refused(tmp_path):
-    torch.save(timm.create_model(NAME, num_classes=0).state_dict(), tmp_path / "swin.pth")
+    torch.save(timm.create_model(NAME, num_classes=2).state_dict(), tmp_path / "swin.pth")
     with pytest.raises(InputError, match="do not fit this configuration"):
         Backbone(NAME, **TINY).load_imagenet(tmp_path / "swin.pth")
