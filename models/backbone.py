@@ -56,6 +56,11 @@ class Backbone(nn.Module):
         self.folded = False
         self.channels: list[int] = pyramid.feature_info.channels()
         self.pyramid = pyramid
+        # timm draws linear layers with a standard deviation of 0.02, whatever their width. In a
+        # narrow network trained from nothing that is too little: it hardly learns for 1,000 steps.
+        for module in pyramid.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 

@@ -38,7 +38,9 @@ class CoarseNetwork(nn.Module):
         inputs = backbone.channels[-1]
         self.decoder = nn.ModuleList()
         for skip, width in zip(backbone.channels[-2::-1], widths, strict=True):
-            self.decoder.append(nn.Conv2d(inputs + skip, width, 3, padding=1))
+            conv = nn.Conv2d(inputs + skip, width, 3, padding=1)
+            nn.init.kaiming_normal_(conv.weight, a=0.1)
+            self.decoder.append(conv)
             inputs = width
         # A head predicts the 2x2 finer cells inside each of its own: channels (class, dy, dx).
         self.alpha_heads = nn.ModuleList(nn.Conv2d(width, 1 * 4, 1) for width in widths)
