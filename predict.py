@@ -87,10 +87,10 @@ def predict(args: argparse.Namespace, processes: Processes | None) -> int:
     predictor, about = load_predictor(
         args.checkpoint, device=processes.device if processes else None, precision=args.precision
     )
-    on_gpu = processes is not None and processes.device.type != "cpu"
-    args.batch_size = args.batch_size or (4 if on_gpu else 1)
     if is_main:
         print(about)
+    if args.batch_size is None:
+        args.batch_size = 4 if processes and processes.device.type != "cpu" else 1
     mine = processes.share(jobs) if processes else jobs
     failed = run(mine, predictor, layers, args, quiet=not is_main)
     failed = sum(processes.gather(failed)) if processes else failed
@@ -124,23 +124,18 @@ def plan(args: argparse.Namespace, kinds: list[str]) -> tuple[list[planning.Job]
 
 
 def run(
-    jobs: list[planning.Job],
-    predictor: Predictor,
-    layers: LayerMaker,
-    args: argparse.Namespace,
-    quiet: bool,
+    jobs: list[planning.Job], predictor: Predictor, layers: LayerMaker, args: Any, quiet: bool
 ) -> int:
     """Matte photos, then videos; report bad ones as they come. Returns how many those were."""
     photos = [job for job in jobs if not planning.is_video(job.source)]
     videos = [job for job in jobs if planning.is_video(job.source)]
-    common: dict[str, Any] = {"batch_size": args.batch_size, "workers": args.num_workers}
+    common = {"batch_size": args.batch_size, "workers": args.num_workers}
     read = partial(read_photo, max_pixels=args.max_pixels)
     outcomes = predict_photos(photos, predictor, layers, read=read, **common)
     if photos:
         outcomes = tqdm(outcomes, total=len(photos), desc="photos", unit="photo", disable=quiet)
-    frames = predict_videos(
-        videos, predictor, layers, smooth=args.smooth, show=args.show, quiet=quiet, **common
-    )
+    video = {"smooth": args.smooth, "show": args.show, "quiet": quiet}
+    frames = predict_videos(videos, predictor, layers, **common, **video)
     failed = 0
     for outcome in itertools.chain(outcomes, frames):
         if outcome.error:
