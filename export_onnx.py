@@ -35,13 +35,16 @@ def main() -> None:
     checkpoint = read_checkpoint(args.checkpoint)
     model = model_from_checkpoint(checkpoint, args.checkpoint)
     about = describe(args.checkpoint, checkpoint, model.config, CONFIGS)
-    print(f"tracing {about}: seconds for the demo's, minutes for the paper's configuration")
-    for comparison in export(model, args.output, about):
+    print(f"{about}\ntracing it takes about a minute")
+    comparisons = export(model, args.output, about)
+    for comparison in comparisons:
         height, width = comparison.size
         print(
             f"batch {comparison.batch} of {height}x{width}, {comparison.cells} regions: largest "
             f"difference from PyTorch {comparison.difference:.1e}"
         )
+    if all(comparison.cells for comparison in comparisons):
+        print("no plain photo was found in which this model sees nothing unknown: not compared")
     print(f"{args.output}: {args.output.stat().st_size / 1e6:.1f} MB")
 
 
