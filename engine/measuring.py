@@ -31,11 +31,11 @@ def measure_time(run: Callable[[], Any], device: torch.device, seconds: float) -
     """Run again and again for so many seconds, at least three times; warming up is the caller's."""
     times: list[float] = []
     begin = time.perf_counter()
-    _synchronise(device)
+    synchronise(device)
     while len(times) < 3 or time.perf_counter() - begin < seconds:
         start = time.perf_counter()
         run()
-        _synchronise(device)
+        synchronise(device)
         times.append(time.perf_counter() - start)
     return Timing(len(times), *np.percentile(times, PERCENTILES).tolist())
 
@@ -46,11 +46,11 @@ def measure_peak(run: Callable[[], Any], device: torch.device) -> int | None:
     On a CPU the resident memory of this process, as Linux counts it; None on other systems.
     """
     if device.type == "cuda":
-        _synchronise(device)
+        synchronise(device)
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
         run()
-        _synchronise(device)
+        synchronise(device)
         return torch.cuda.max_memory_allocated(device) - before
     try:
         ctypes.CDLL(None).malloc_trim(0)  # what earlier runs freed must not be had for nothing
@@ -68,7 +68,8 @@ def _memory(name: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
 
-def _synchronise(device: torch.device) -> None:
+def synchronise(device: torch.device) -> None:
+    """Wait until the device has done all it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -80,6 +81,6 @@ def write_trace(run: Callable[[], Any], device: torch.device, path: Path) -> Non
         activities.append(torch.profiler.ProfilerActivity.CUDA)
     with torch.profiler.profile(activities=activities) as profiler:
         run()
-        _synchronise(device)
+        synchronise(device)
     with atomic_path(path) as temporary:
         profiler.export_chrome_trace(str(temporary))

@@ -1,0 +1,200 @@
+"""Inference against the backbone alone, per region, in memory and in bf16, in one run.
+
+    python -m benchmarks.bench_inference --checkpoint checkpoints/demo.pth
+    python -m benchmarks.bench_inference --only ratio --rounds 15
+
+The paper's network with random weights; the unknown cells lie along a person's outline. The floor
+is the Swin-T as timm builds it, in float32. Rounds alternate between what is compared, and ratios
+are medians over rounds. Targets, on two cores: 1.4 and 1.6 x the floor at HD and 4K with 7 %
+unknown; time a region constant within 30 %; 4K at 15 % in 0.8 GB above the weights, 8K in 6 GB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from DemoData.generate import generate
+from engine.distributed import choose_gpus
+from engine.measuring import measure_peak, synchronise
+from engine.profiling import forced_cells, portrait_maps
+from engine.provenance import device_name
+from models import CONFIGS, MattingModel, build_model, load_model, predict_alpha
+from models.folding import prepared
+from P3MData.data_loader import P3MDataset
+from utils.metrics import measure
+
+HD, UHD, EIGHT_K = (1152, 1792), (2304, 3456), (4352, 7680)  # 8K is 4320x7680, padded
+SECTIONS = ("ratio", "regions", "memory", "bf16")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
+    add("--rounds", type=int, default=7)
+    add("--checkpoint", type=Path, help="for bf16's difference: a trained one")
+    add("--gpus", type=int, nargs="*", help="one; none after it: the CPU")
+    add("--num_threads", type=int, default=os.cpu_count())
+    add(
+        "--processor_time",
+        action="store_true",
+        help="a CPU's time over all threads, for machines that others use, too",
+    )
+    args = parser.parse_args()
+    torch.set_num_threads(args.num_threads)
+    gpus = choose_gpus(args.gpus)
+    device = torch.device("cuda", gpus[0]) if gpus else torch.device("cpu")
+    what = "processor time" if args.processor_time else "wall time"
+    print(f"{device_name(device)}, {args.num_threads} threads, torch {torch.__version__}, {what}")
+    torch.manual_seed(0)
+    model = build_model(CONFIGS["model"]).eval().to(device)
+    bench = Bench(model, device, args.rounds, args.processor_time)
+    sections: dict[str, Callable[[], None]] = {
+        "ratio": bench.compare_with_backbone,
+        "regions": bench.time_regions,
+        "memory": bench.measure_memory,
+        "bf16": partial(bench.compare_bf16, args.checkpoint),
+    }
+    with torch.inference_mode():
+        for name in args.only:
+            sections[name]()
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all sections share."""
+
+    model: MattingModel
+    device: torch.device
+    rounds: int
+    processor_time: bool
+
+    def photo(self, size: tuple[int, int]) -> Tensor:
+        """(1, 3, H, W) in [0, 1], channels last, as inference gives it to the network."""
+        return torch.rand(1, *size, 3, device=self.device).permute(0, 3, 1, 2)
+
+    def clock(self) -> float:
+        synchronise(self.device)
+        return time.process_time() if self.processor_time else time.perf_counter()
+
+    def alternate(self, runs: Mapping[str, Callable[[], Any]]) -> dict[str, np.ndarray]:
+        """Seconds of each run in each round; one more round before them warms up."""
+        times: dict[str, list[float]] = {name: [] for name in runs}
+        for turn in range(self.rounds + 1):
+            for name, run in runs.items():
+                start = self.clock()
+                run()
+                if turn:
+                    times[name].append(self.clock() - start)
+        return {name: np.array(seconds) for name, seconds in times.items()}
+
+    def compare_with_backbone(self) -> None:
+        """Coarse network, selection, neighbours, refinement and paste against Swin-T alone."""
+        network = prepared(self.model)
+        for size in (HD, UHD):
+            image = self.photo(size)
+            runs = {
+                "floor": partial(self.model.coarse_network.backbone.pyramid, image.contiguous()),
+                "our backbone": partial(network.coarse_network.backbone, image),
+                "coarse": partial(network.coarse, image),
+                "all": partial(network, image),
+            }
+            with forced_cells(network, *portrait_maps(cells_of(size), 7)):
+                times = self.alternate(runs)
+            print(f"{size[0]}x{size[1]}, 7 % unknown, fp32:")
+            for name, seconds in times.items():
+                ratios = [np.median(seconds / times[base]) for base in ("floor", "our backbone")]
+                print(
+                    f"  {name:14} {told(seconds)}   {ratios[0]:.2f} x timm's Swin-T"
+                    f"   {ratios[1]:.2f} x our backbone"
+                )
+
+    def time_regions(self) -> None:
+        """Refinement with its neighbour search, for 1,000 to 100,000 regions of an 8K photo."""
+        refinement = prepared(self.model).refinement_network
+        assert refinement is not None
+        image, shape = self.photo(EIGHT_K), cells_of(EIGHT_K)
+        alpha = torch.rand(1, 1, *shape, device=self.device)
+        runs = {}
+        for count in (1_000, 3_000, 10_000, 30_000, 100_000):
+            band = portrait_maps(shape, 100 * count / (shape[0] * shape[1]))[1]
+            cells = torch.from_numpy(band)[None].to(self.device).nonzero()
+            runs[str(len(cells))] = partial(refinement, image, alpha, cells)
+        for name, seconds in self.alternate(runs).items():
+            each = 1e6 * np.array([np.median(seconds), seconds.min()]) / int(name)
+            print(f"  {name:>6} regions: {each[0]:.1f} us a region (least {each[1]:.1f})")
+
+    def measure_memory(self) -> None:
+        """Peak above the weights, with the photo, in float32."""
+        network = prepared(self.model)
+        network(self.photo((128, 128)))  # weights are unpacked at first use
+        for size, unknown in ((UHD, 7), (UHD, 15), (EIGHT_K, 15)):
+            with forced_cells(network, *portrait_maps(cells_of(size), unknown)):
+                peak = measure_peak(partial(self.run_once, network, size), self.device)
+            amount = "unknown here" if peak is None else f"{peak / 1e9:.2f} GB"
+            print(f"  {size[0]}x{size[1]}, {unknown} % unknown: peak {amount}")
+
+    def run_once(self, network: MattingModel, size: tuple[int, int]) -> None:
+        network(self.photo(size))
+
+    def compare_bf16(self, checkpoint: Path | None) -> None:
+        """bf16 against our own float32: time at HD, and the alphas of a trained network."""
+        image = self.photo(HD)
+        maps = portrait_maps(cells_of(HD), 7)
+        single, half = prepared(self.model), prepared(self.model, torch.bfloat16)
+        with forced_cells(single, *maps), forced_cells(half, *maps):
+            times = self.alternate(
+                {
+                    "fp32": partial(single, image),
+                    "bf16": partial(half, image),
+                    "fp32 coarse": partial(single.coarse, image),
+                    "bf16 coarse": partial(half.coarse, image),
+                }
+            )
+        for part in ("", " coarse"):
+            ratio = np.median(times["fp32" + part] / times["bf16" + part])
+            print(f"  bf16{part:7} {told(times['bf16' + part])}, {ratio:.2f} x as fast as fp32")
+        if checkpoint is None:
+            print("  bf16's difference: name a trained --checkpoint")
+            return
+        trained = load_model(checkpoint, self.device)
+        differences, scores = [], []
+        with tempfile.TemporaryDirectory() as folder:
+            generate(Path(folder), num_train=0, num_test=8, size=768, seed=1, num_workers=0)
+            for sample in P3MDataset(Path(folder), "P3M-500-NP"):
+                assert sample.alpha is not None and sample.trimap is not None
+                alphas = [
+                    predict_alpha(trained, sample.image, precision=p) for p in ("fp32", "bf16")
+                ]
+                differences.append(np.abs(alphas[0] - alphas[1]).mean())
+                found = [measure(alpha, sample.alpha, sample.trimap) for alpha in alphas]
+                scores.append([list(numbers.values()) for numbers in found])
+        print(f"  bf16 - fp32: mean abs difference {np.mean(differences):.2e} (target 2e-3)")
+        before, after = np.mean(scores, axis=0)
+        print(f"  largest change of a mean metric: {100 * np.abs(after / before - 1).max():.2f} %")
+
+
+def cells_of(size: tuple[int, int]) -> tuple[int, int]:
+    return size[0] // 8, size[1] // 8
+
+
+def told(seconds: np.ndarray) -> str:
+    return f"{1000 * np.median(seconds):8.1f} ms (least {1000 * seconds.min():.1f})"
+
+
+if __name__ == "__main__":
+    main()
