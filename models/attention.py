@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,11 +21,12 @@ def position_entries(cells: Tensor, sequence: Tensor) -> Tensor:
     Returns:
         (M, L, L) int64: 7 * (dy + 3) + (dx + 3) of key - query, 49 beyond +-3.
     """
-    place = cells[sequence, 1:]  # (M, L, 2)
-    offset = place[:, None, :, :] - place[:, :, None, :]  # (M, query, key, 2)
+    row, column = cells[sequence, 1], cells[sequence, 2]  # (M, L)
+    dy = row[:, None, :] - row[:, :, None]  # (M, query, key)
+    dx = column[:, None, :] - column[:, :, None]
     side = 2 * REACH + 1
-    entry = (offset[..., 0] + REACH) * side + offset[..., 1] + REACH
-    return torch.where((offset.abs() <= REACH).all(dim=-1), entry, side * side)
+    near = (dy.abs() <= REACH) & (dx.abs() <= REACH)
+    return torch.where(near, (dy + REACH) * side + dx + REACH, side * side)
 
 
 def softmax(scores: Tensor) -> Tensor:
@@ -46,9 +49,8 @@ class AttentionLayer(nn.Module):
         self.expand = nn.Linear(width, width)
         self.contract = nn.Linear(width, width)
 
-    def attend_all(self, qkv: Tensor, bias: Tensor) -> Tensor:
-        """(M, L, 3 * C) projections and a bias of (M, heads, L, L) -> (M, L, C)."""
-        query, key, value = qkv.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+    def attend_all(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+        """Three of (M, heads, L, C / heads) and a bias of (M, heads, L, L) -> (M, L, C)."""
         weights = softmax(query @ key.transpose(2, 3) * self.scale + bias)  # (M, heads, L, L)
         return self.project((weights @ value).transpose(1, 2).flatten(2))
 
@@ -90,33 +92,38 @@ class CrossRegionAttention(nn.Module):
         # One table for both layers. It starts at zero, as the authors' does, but learns.
         self.position_bias = nn.Parameter(torch.zeros((2 * REACH + 1) ** 2 + 1, heads))
 
-    def tokens(self, features: Tensor) -> Tensor:
+    def tokens(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """What every region is to the others, computed once per region.
 
         Args:
             features: (N, C, 2, 2).
 
         Returns:
-            (N, 4 * width): its token, and that one's query, key and value in the first layer.
+            (N, width) tokens, and (N, heads, 3 * width / heads): each head's query, key and value
+            of them in the first layer.
         """
         token = self.enter(features.mean(dim=(2, 3)))
-        return torch.cat([token, self.first.qkv(self.first.norm1(token))], dim=1)
+        qkv = self.first.qkv(self.first.norm1(token)).unflatten(1, (3, self.first.heads, -1))
+        return token, qkv.transpose(1, 2).flatten(2)
 
-    def forward(self, tokens: Tensor, cells: Tensor, sequence: Tensor) -> Tensor:
+    def forward(self, tokens: Sequence[Tensor], cells: Tensor, sequence: Tensor) -> Tensor:
         """Mix each sequence and keep its first place.
 
         Args:
-            tokens: (N, 4 * width), of all regions, from `tokens`.
+            tokens: of all N regions, from `tokens`.
             cells: (N, 3) int64 rows (batch, row, column).
             sequence: (M, 1 + K) int64 indices of a region and its neighbours.
 
         Returns:
             (M, C), to be added to the features of the regions sequence[:, 0].
         """
+        token, qkv = tokens
         bias = F.embedding(position_entries(cells, sequence), self.position_bias)
-        bias = bias.permute(0, 3, 1, 2).to(tokens.dtype)  # (M, heads, query, key)
-        width = tokens.shape[1] // 4
-        x, qkv = tokens[sequence].split((width, 3 * width), dim=-1)  # (M, L, ...)
-        x = self.first.feed_forward(x + self.first.attend_all(qkv, bias))
+        bias = bias.permute(0, 3, 1, 2).to(token.dtype).contiguous()  # (M, heads, query, key)
+        heads = torch.arange(qkv.shape[1], device=qkv.device)[:, None]
+        rows = sequence[:, None] * len(heads) + heads  # (M, heads, L), rows of heads and tokens
+        query, key, value = F.embedding(rows, qkv.flatten(0, 1)).chunk(3, dim=-1)
+        x = F.embedding(sequence, token) + self.first.attend_all(query, key, value, bias)
+        x = self.first.feed_forward(x)  # (M, L, width)
         mixed = self.second.attend_first(self.second.norm1(x), bias[:, :, 0])
         return self.leave(self.second.feed_forward(x[:, 0] + mixed))

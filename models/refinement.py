@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -85,7 +86,7 @@ class RefinementNetwork(nn.Module):
             )
         neighbours = nearest_cells(cells, (B, h, w), self.num_neighbours)
         farthest = [int(neighbours[i].max()) for i in chunks]
-        tokens: Tensor | None = None
+        tokens: Sequence[Tensor] = ()
         waiting: deque[list[Tensor]] = deque()
         refined: list[Tensor] = []
         for chunk in chunks:
@@ -94,8 +95,9 @@ class RefinementNetwork(nn.Module):
             if size == N:
                 tokens = new
             else:
-                tokens = new.new_empty(N, new.shape[1]) if tokens is None else tokens
-                tokens[chunk] = new
+                tokens = tokens or [part.new_empty(N, *part.shape[1:]) for part in new]
+                for whole, part in zip(tokens, new, strict=True):
+                    whole[chunk] = part
             while waiting and farthest[len(refined)] <= int(chunk[-1]):
                 own = chunks[len(refined)]
                 sequence = torch.cat([own[:, None], neighbours[own]], dim=1)
