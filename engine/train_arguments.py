@@ -29,6 +29,12 @@ FREE = {
 UNSET: Any = object()
 
 
+class _HelpWithDefaults(argparse.RawDescriptionHelpFormatter):
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        told = isinstance(action.default, int | float | str | Path | list) and action.default
+        return f"{action.help} (%(default)s)" if told and action.dest != "help" else action.help
+
+
 def weight(text: str) -> list[Any]:
     """NAME=VALUE, a loss term and its weight; a list, as JSON hands it back."""
     name, _, value = text.partition("=")
@@ -41,7 +47,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     """Every flag of train.py with its default, the paper's where it has one."""
     parser = OneSentenceParser(
         description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_HelpWithDefaults,
         allow_abbrev=False,
     )
     count, positive = number(int, 0), number(int, 1)
@@ -49,33 +55,43 @@ def make_parser(description: str) -> argparse.ArgumentParser:
 
     group = parser.add_argument_group("run")
     add = group.add_argument
-    add("--train_dir", type=Path, required=True, help="folder of the run: checkpoints, TensorBoard")
+    add("--train_dir", type=Path, required=True, help="folder of the run")
     add("--resume", action="store_true", help="go on with the run in --train_dir, exactly")
-    add("--gpus", type=int, nargs="*", help="GPUs, a process each; none named: the CPU (all GPUs)")
-    add("--max_steps", type=positive, default=400_000, help="where to end; shapes nothing else")
+    add("--gpus", type=int, nargs="*", help="one process on each; no number: the CPU (all GPUs)")
+    add("--max_steps", type=positive, default=400_000, help="end; --lr does not depend on it")
     add("--seed", type=count, default=0, help="of weights, data order and augmentation")
-    add("--num_workers", type=count, help="data processes a GPU (as many as cores, at most 16)")
+    add("--num_workers", type=count, help="that prepare data, for each GPU (a core each)")
 
     group = parser.add_argument_group("data")
     add = group.add_argument
     add("--data_root", type=Path, default=Path("Datasets"), help="folder that holds P3M-10K")
     add("--portraits", type=Path, help="folder with image/ and alpha/, trained on as well")
-    add("--portrait_repeat", type=positive, default=1, help="times each counts in an epoch")
+    add("--portrait_repeat", type=positive, default=1, help="times each of them counts in an epoch")
     add("--no_p3m", action="store_true", help="train on --portraits alone")
     add("--backgrounds", type=Path, help="folder of scenes (default: BG-20K/train, if it is there)")
-    add("--replace_share", type=fraction, default=0.5, help="share of samples given a new scene")
-    add("--augmentation", choices=("V1", "V2"), default="V2", help="after P3M, or BGMv2 as paper")
+    add("--replace_share", type=fraction, default=0.5, help="of samples given one of these")
+    add(
+        "--augmentation",
+        choices=("V1", "V2"),
+        default="V2",
+        help="as P3M, or as BackgroundMattingV2",
+    )
     scales: dict[str, Any] = {"nargs": 2, "default": [*V2_SCALE], "metavar": ("LOW", "HIGH")}
-    add("--scale", type=number(float, 0, excluded=True), help="of V2, times covering", **scales)
+    add(
+        "--scale",
+        type=number(float, 0, excluded=True),
+        help="of the photo in V2; 1: it just covers the crop",
+        **scales,
+    )
     add("--degrade", action="store_true", help="blur, noise, JPEG and grey on some samples")
     add("--crop_size", type=positive, default=896, help="side of a sample, a multiple of 128")
-    add("--batch_size", type=positive, default=8, help="samples a step, over all processes")
+    add("--batch_size", type=positive, default=8, help="samples a step, of all processes together")
     add("--accumulate", type=positive, default=1, help="parts a batch is run in, to save memory")
 
     group = parser.add_argument_group("network")
     add = group.add_argument
     add("--model_version", choices=CONFIGS, default="model", help="the paper's network, or demo")
-    add("--backbone", help="another Swin transformer of timm's, as the paper's ablation")
+    add("--backbone", help="another Swin transformer, by timm's name")
     add("--num_neighbours", type=positive, help="K of the cross region attention")
     add("--no_attention", action="store_true", help="ablation: refine every region by itself")
     add("--no_refinement", action="store_true", help="ablation: coarse network only")
@@ -99,8 +115,13 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     add("--weight_decay", type=fraction, default=1e-6, help="L2 on weights, not on biases or norms")
     add("--clip", type=fraction, default=0.0, help="largest gradient norm; 0: any")
     add("--ema", type=fraction, default=0.0, help="decay of averaged weights, as 0.999; 0: none")
-    add("--loss_weights", type=weight, nargs="+", default=[], metavar="TERM=W", help="default 1")
-    add("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto", help="of autocast")
+    add("--loss_weights", type=weight, nargs="+", default=[], metavar="TERM=W", help="where not 1")
+    add(
+        "--precision",
+        choices=("auto", "fp32", "bf16", "fp16"),
+        default="auto",
+        help="of the forward pass",
+    )
     add("--compile", action="store_true", help="compile the coarse network first (minutes)")
 
     group = parser.add_argument_group("watching")
@@ -109,7 +130,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     add("--keep_last", type=positive, default=3, help="newest checkpoints kept")
     add("--keep_every", type=positive, default=50_000, help="multiples of this are kept for good")
     add("--val_every", type=count, default=2000, help="steps between validations; 0: none")
-    add("--val_images", type=positive, default=50, help="of P3M-500-P, evenly picked, measured")
+    add("--val_images", type=positive, default=50, help="number of photos of P3M-500-P to measure")
     add("--log_every", type=positive, default=50, help="steps between points in TensorBoard")
     add("--panel_every", type=count, default=1000, help="steps between picture panels; 0: none")
     return parser

@@ -27,8 +27,8 @@ def number(kind: type, minimum: float, *, excluded: bool = False) -> Callable[[s
             value = math.nan
         if not (math.isfinite(value) and (value > minimum or (value == minimum and not excluded))):
             noun = "a whole number" if kind is int else "a number"
-            bound = "above" if excluded else "from"
-            raise argparse.ArgumentTypeError(f"{text} is not {noun} {bound} {minimum:g} up")
+            bound = f"above {minimum:g}" if excluded else f"from {minimum:g} up"
+            raise argparse.ArgumentTypeError(f"{text} is not {noun} {bound}")
         return value
 
     return convert
