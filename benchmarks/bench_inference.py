@@ -31,7 +31,7 @@ from engine.measuring import measure_peak, synchronise
 from engine.profiling import forced_cells, portrait_maps
 from engine.provenance import device_name
 from models import CONFIGS, MattingModel, build_model, load_model, predict_alpha
-from models.folding import prepared
+from models.folding import fold_for_inference, prepared
 from P3MData.data_loader import P3MDataset
 from utils.metrics import measure
 
@@ -104,12 +104,15 @@ class Bench:
 
     def compare_with_backbone(self) -> None:
         """Coarse network, selection, neighbours, refinement and paste against Swin-T alone."""
-        network = prepared(self.model)
+        network, backbone = (
+            prepared(self.model),
+            fold_for_inference(self.model).coarse_network.backbone,
+        )
         for size in (HD, UHD):
             image = self.photo(size)
             runs = {
                 "floor": partial(self.model.coarse_network.backbone.pyramid, image.contiguous()),
-                "our backbone": partial(network.coarse_network.backbone, image),
+                "our backbone": partial(backbone, image),
                 "coarse": partial(network.coarse, image),
                 "all": partial(network, image),
             }

@@ -43,15 +43,18 @@ def measure_time(run: Callable[[], Any], device: torch.device, seconds: float) -
 def measure_peak(run: Callable[[], Any], device: torch.device) -> int | None:
     """Bytes that `run` needs at its worst moment beyond what was held before.
 
-    On a CPU the resident memory of this process, as Linux counts it; None on other systems.
+    On a GPU what PyTorch reserves, on a CPU the resident memory of this process, as Linux counts
+    it; None on other systems.
     """
     if device.type == "cuda":
         synchronise(device)
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
         run()
         synchronise(device)
-        return torch.cuda.max_memory_allocated(device) - before
+        # Reserved: what a replayed graph works in counts as reserved, not as allocated.
+        return torch.cuda.max_memory_reserved(device) - before
     try:
         ctypes.CDLL(None).malloc_trim(0)  # what earlier runs freed must not be had for nothing
         Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here

@@ -190,6 +190,7 @@ def measure_case(
     inside, unknown = portrait_maps(shape, case.unknown)
     if model.refinement_network is None:
         unknown[:] = False
+    model.prepared.clear()  # CUDA graphs of other sizes would count as this one's memory
     network = prepared(model, DTYPES[case.precision])
 
     def to_image() -> Tensor:

@@ -7,7 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from models.graphs import ReplayedNetwork
 from models.matting import MattingModel, build_model
+
+GPU_REGIONS_PER_CHUNK = 16_384  # about 0.7 GB; smaller chunks would wait for kernel launches
 
 
 def prepared(
@@ -31,6 +34,8 @@ def prepared(
         folded = fold_for_inference(model, dtype)
         if compile:
             folded.coarse_network.compile(dynamic=True)
+        elif next(folded.parameters()).is_cuda:
+            folded.add_module("coarse_network", ReplayedNetwork(folded.coarse_network))
         kept = model.prepared[key] = (weights, folded)
     return kept[1]
 
@@ -74,6 +79,8 @@ def fold_for_inference(model: MattingModel, dtype: torch.dtype = torch.float32) 
             for name, child in list(module.named_children()):
                 if isinstance(child, nn.Linear):
                     setattr(module, name, ConvolvedLinear(child))
+    if device.type == "cuda" and folded.refinement_network is not None:
+        folded.refinement_network.max_regions_per_chunk = GPU_REGIONS_PER_CHUNK
     folded.to(dtype=dtype)
     return folded.to(memory_format=torch.channels_last)
 

@@ -85,10 +85,11 @@ class RefinementNetwork(nn.Module):
                 [self.decode(self.encode(image, coarse_alpha, cells[i])) for i in chunks]
             )
         neighbours = nearest_cells(cells, (B, h, w), self.num_neighbours)
-        farthest = [int(neighbours[i].max()) for i in chunks]
+        farthest = torch.stack([neighbours[i].max() for i in chunks]).tolist()
         tokens: Sequence[Tensor] = ()
         waiting: deque[list[Tensor]] = deque()
         refined: list[Tensor] = []
+        encoded = 0
         for chunk in chunks:
             waiting.append(self.encode(image, coarse_alpha, cells[chunk]))
             new = self.attention.tokens(waiting[-1][-1])
@@ -98,7 +99,8 @@ class RefinementNetwork(nn.Module):
                 tokens = tokens or [part.new_empty(N, *part.shape[1:]) for part in new]
                 for whole, part in zip(tokens, new, strict=True):
                     whole[chunk] = part
-            while waiting and farthest[len(refined)] <= int(chunk[-1]):
+            encoded += len(chunk)
+            while waiting and farthest[len(refined)] < encoded:
                 own = chunks[len(refined)]
                 sequence = torch.cat([own[:, None], neighbours[own]], dim=1)
                 mixed = self.attention(tokens, cells, sequence)[:, :, None, None]
