@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from engine.distributed import choose_gpus, join
 from engine.profile_files import ProfileFiles, print_tables
-from engine.profiling import Case, Measurement, Part, count_parts, measure_case
+from engine.profiling import Case, Measurement, count_parts, measure_case
 from engine.provenance import device_name
 from models import CONFIGS, MattingModel, build_model, load_model
 from models.checkpoint import latest_checkpoint
@@ -108,17 +108,20 @@ def measure(
     """Every size in every precision with every share of unknown cells."""
     device = next(model.parameters()).device
     precisions = dict.fromkeys(resolve_precision(name, device) for name in args.precision)
+    sizes = [(height, width) for width, height in (SIZES if args.grid else [args.input_size])]
+    parts = {size: count_parts(model.config, padded(size, model)) for size in sizes}
     cases = [
-        Case((height, width), unknown, precision)
-        for width, height in (SIZES if args.grid else [args.input_size])
+        Case(size, unknown, precision)
+        for size in sizes
         for precision in precisions
         for unknown in args.unknown
     ]
     measurements = []
     for case in tqdm(cases, desc="profile", unit="case"):
-        parts: list[Part] = count_parts(model.config, padded(case.size, model))
         trace = files.trace(case) if args.trace else None
-        measurements.append(measure_case(model, case, parts, seconds=args.seconds, trace=trace))
+        measurements.append(
+            measure_case(model, case, parts[case.size], seconds=args.seconds, trace=trace)
+        )
     return measurements
 
 
