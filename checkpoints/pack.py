@@ -1,0 +1,45 @@
+"""Write a run's network as the small file that ships: averaged weights, half precision.
+
+    python -m checkpoints.pack --train_dir train_root/demo --output checkpoints/demo.pth
+
+Prints the file's SHA-256, which checkpoints/README.md states.
+"""
+
+from __future__ import annotations
+
+import argparse
+from hashlib import sha256
+from pathlib import Path
+
+from models.checkpoint import latest_checkpoint, load_model, read_checkpoint, save_checkpoint
+from utils.arguments import OneSentenceParser
+from utils.errors import InputError, run_script
+
+ABOUT = (
+    "the small demo network, trained on drawn portraits{portraits}: good for trying things out;"
+    " see checkpoints/README.md for what it can't do"
+)
+
+
+def main() -> None:
+    parser = OneSentenceParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--train_dir", type=Path, required=True, help="the run: its latest weights")
+    parser.add_argument("--output", type=Path, required=True, help="a .pth")
+    parser.add_argument("--overwrite", action="store_true", help="replace --output if it is there")
+    args = parser.parse_args()
+    if args.output.exists() and not args.overwrite:
+        raise InputError(f"{args.output} is there already; name another, or give --overwrite")
+    path = latest_checkpoint(args.train_dir)
+    model = load_model(path)  # the averaged weights, where the run kept them
+    entries = read_checkpoint(path)
+    real = (entries.get("arguments") or {}).get("portraits")
+    about = ABOUT.format(portraits=" and a few real ones" if real else "")
+    save_checkpoint(args.output, model.half(), step=entries["step"], about=about)
+    print(f"{args.output}: step {entries['step']}, {args.output.stat().st_size / 1e6:.1f} MB")
+    print(f"sha256 {sha256(args.output.read_bytes()).hexdigest()}")
+
+
+if __name__ == "__main__":
+    run_script(main)
