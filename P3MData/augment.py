@@ -1,4 +1,4 @@
-"""One random transform for all the layers of a sample (paper section 4; method.md's V1 and V2).
+"""One random transform for all the layers of a sample (paper section 4; its V2, and P3M's V1).
 
 A transform is a `Warp` (where each pixel of the crop comes from) and a colour matrix. Both are
 linear in the colours, so photo = alpha * foreground + (1 - alpha) * background survives them up to
