@@ -12,15 +12,17 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from DemoData.layouts import SCENES, TESTS, TRAIN, Layout
+from DemoData.people import KINDS
 from DemoData.portrait import draw_portrait
 from DemoData.scenes import draw_scene
 from utils.errors import InputError, run_script
@@ -58,17 +60,17 @@ def list_tasks(num_train: int, num_test: int) -> Iterator[Task]:
             yield Task(number, index, folder)
 
 
-def run_task(task: Task, root: Path, size: int, seed: int) -> None:
+def run_task(task: Task, root: Path, size: int, seed: int, kinds: Sequence[str]) -> None:
     """Draw and write one portrait or scene; a pure function of the seed and the task."""
     rng = np.random.default_rng([seed, task.number, task.index])
     if task.layout is None:
         write_image(task.paths(root)[0], draw_scene(rng, size))
         return
-    portrait = draw_portrait(rng, size, hide_face=task.layout.hide_face)
+    portrait = draw_portrait(rng, size, hide_face=task.layout.hide_face, kinds=kinds)
     task.layout.write(root, task.paths(root)[0].stem, portrait)
 
 
-def claim_folder(root: Path, arguments: dict[str, int]) -> None:
+def claim_folder(root: Path, arguments: dict[str, Any]) -> None:
     """Make `root` ours by writing the arguments into it.
 
     Raises:
@@ -99,7 +101,14 @@ def claim_folder(root: Path, arguments: dict[str, int]) -> None:
 
 
 def generate(
-    root: Path, *, num_train: int, num_test: int, size: int, seed: int, num_workers: int
+    root: Path,
+    *,
+    num_train: int,
+    num_test: int,
+    size: int,
+    seed: int,
+    num_workers: int,
+    kinds: Sequence[str] = tuple(KINDS),
 ) -> int:
     """Draw everything that is not there yet; returns how many pictures were drawn.
 
@@ -108,7 +117,7 @@ def generate(
         OSError: if `root` can't be written, or the disk is full; names the folder.
     """
     try:
-        return _generate(root, num_train, num_test, size, seed, num_workers)
+        return _generate(root, num_train, num_test, size, seed, num_workers, kinds)
     except OSError as error:
         raise OSError(
             f"{root} can't be written ({error.strerror or error}): make room or give another "
@@ -117,12 +126,19 @@ def generate(
 
 
 def _generate(
-    root: Path, num_train: int, num_test: int, size: int, seed: int, num_workers: int
+    root: Path,
+    num_train: int,
+    num_test: int,
+    size: int,
+    seed: int,
+    num_workers: int,
+    kinds: Sequence[str],
 ) -> int:
-    claim_folder(root, {"train": num_train, "test": num_test, "size": size, "seed": seed})
+    record = {"train": num_train, "test": num_test, "size": size, "seed": seed}
+    claim_folder(root, record | {"kinds": [kind for kind in KINDS if kind in kinds]})
     tasks = list(list_tasks(num_train, num_test))
     missing = [task for task in tasks if not all(path.exists() for path in task.paths(root))]
-    work = partial(run_task, root=root, size=size, seed=seed)
+    work = partial(run_task, root=root, size=size, seed=seed, kinds=kinds)
     bar = tqdm(total=len(tasks), initial=len(tasks) - len(missing), desc=str(root))
     with bar:
         if num_workers <= 1:
@@ -147,6 +163,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=768, help="side in pixels")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
+        "--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="how people are framed (all)"
+    )
+    parser.add_argument(
         "--num_workers", type=int, default=multiprocessing.cpu_count(), help="processes"
     )
     args = parser.parse_args()
@@ -165,6 +184,7 @@ def main() -> None:
         size=args.size,
         seed=args.seed,
         num_workers=args.num_workers,
+        kinds=args.kinds,
     )
     print(f"{args.root}: {args.train} portraits for training, {args.test} for each test set")
 

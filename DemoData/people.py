@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,9 +48,9 @@ class Person:
     outfit: Outfit
 
 
-def random_kind(rng: np.random.Generator) -> str:
-    """How a portrait is framed."""
-    return pick(rng, {kind: share for kind, (share, _, _) in KINDS.items()})
+def random_kind(rng: np.random.Generator, kinds: Sequence[str] = tuple(KINDS)) -> str:
+    """How a portrait is framed: one of `kinds`, keys of KINDS."""
+    return pick(rng, {kind: share for kind, (share, _, _) in KINDS.items() if kind in kinds})
 
 
 def random_person(rng: np.random.Generator, kind: str, near: np.ndarray | None = None) -> Person:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -49,7 +50,12 @@ class Portrait:
 
 
 def draw_portrait(
-    rng: np.random.Generator, size: int, hide_face: str = "never", *, traces: bool = True
+    rng: np.random.Generator,
+    size: int,
+    hide_face: str = "never",
+    *,
+    traces: bool = True,
+    kinds: Sequence[str] = tuple(KINDS),
 ) -> Portrait:
     """Draw people and a scene of `size` x `size` pixels.
 
@@ -59,11 +65,12 @@ def draw_portrait(
         hide_face: blur the faces "never", "always" or on "some" portraits, as P3M-10K does on all
             of its own for the people's privacy.
         traces: whether the photo has a sensor's noise and what JPEG leaves.
+        kinds: how people may be framed, keys of people.KINDS.
     """
     scene = draw_scene(rng, size)
     canvas = Canvas((size, size))
     light = random_light(rng, np.array(cv2.mean(scene)[:3]) / 255)
-    people, poses = _gather(rng, scene)
+    people, poses = _gather(rng, scene, kinds)
     for person, pose in zip(people, poses, strict=True):
         if person.kind == "seated":
             add_seat(rng, scene, pose)
@@ -88,9 +95,11 @@ def draw_portrait(
     return Portrait(image, alpha, foreground, background, tuple(people))
 
 
-def _gather(rng: np.random.Generator, scene: np.ndarray) -> tuple[list[Person], list[Pose]]:
+def _gather(
+    rng: np.random.Generator, scene: np.ndarray, kinds: Sequence[str]
+) -> tuple[list[Person], list[Pose]]:
     """People and their poses in the picture, the farthest first."""
-    size, kind = len(scene), random_kind(rng)
+    size, kind = len(scene), random_kind(rng, kinds)
     count = pick(rng, COMPANY)
     _, least, most = KINDS[kind]
     unit = rng.uniform(least, most) * size * (1 if count == 1 else 0.8)
