@@ -60,13 +60,13 @@ def list_tasks(num_train: int, num_test: int) -> Iterator[Task]:
             yield Task(number, index, folder)
 
 
-def run_task(task: Task, root: Path, size: int, seed: int, kinds: Sequence[str]) -> None:
+def run_task(task: Task, root: Path, size: int, seed: int, people: dict[str, Any]) -> None:
     """Draw and write one portrait or scene; a pure function of the seed and the task."""
     rng = np.random.default_rng([seed, task.number, task.index])
     if task.layout is None:
         write_image(task.paths(root)[0], draw_scene(rng, size))
         return
-    portrait = draw_portrait(rng, size, hide_face=task.layout.hide_face, kinds=kinds)
+    portrait = draw_portrait(rng, size, hide_face=task.layout.hide_face, **people)
     task.layout.write(root, task.paths(root)[0].stem, portrait)
 
 
@@ -109,6 +109,7 @@ def generate(
     seed: int,
     num_workers: int,
     kinds: Sequence[str] = tuple(KINDS),
+    alone: bool = False,
 ) -> int:
     """Draw everything that is not there yet; returns how many pictures were drawn.
 
@@ -117,7 +118,8 @@ def generate(
         OSError: if `root` can't be written, or the disk is full; names the folder.
     """
     try:
-        return _generate(root, num_train, num_test, size, seed, num_workers, kinds)
+        people = {"kinds": [kind for kind in KINDS if kind in kinds], "alone": alone}
+        return _generate(root, num_train, num_test, size, seed, num_workers, people)
     except OSError as error:
         raise OSError(
             f"{root} can't be written ({error.strerror or error}): make room or give another "
@@ -132,13 +134,13 @@ def _generate(
     size: int,
     seed: int,
     num_workers: int,
-    kinds: Sequence[str],
+    people: dict[str, Any],
 ) -> int:
     record = {"train": num_train, "test": num_test, "size": size, "seed": seed}
-    claim_folder(root, record | {"kinds": [kind for kind in KINDS if kind in kinds]})
+    claim_folder(root, record | people)
     tasks = list(list_tasks(num_train, num_test))
     missing = [task for task in tasks if not all(path.exists() for path in task.paths(root))]
-    work = partial(run_task, root=root, size=size, seed=seed, kinds=kinds)
+    work = partial(run_task, root=root, size=size, seed=seed, people=people)
     bar = tqdm(total=len(tasks), initial=len(tasks) - len(missing), desc=str(root))
     with bar:
         if num_workers <= 1:
@@ -165,6 +167,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="how people are framed (all)"
     )
+    parser.add_argument("--alone", action="store_true", help="one person, nothing in front: easier")
     parser.add_argument(
         "--num_workers", type=int, default=multiprocessing.cpu_count(), help="processes"
     )
@@ -185,6 +188,7 @@ def main() -> None:
         seed=args.seed,
         num_workers=args.num_workers,
         kinds=args.kinds,
+        alone=args.alone,
     )
     print(f"{args.root}: {args.train} portraits for training, {args.test} for each test set")
 

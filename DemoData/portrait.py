@@ -56,6 +56,7 @@ def draw_portrait(
     *,
     traces: bool = True,
     kinds: Sequence[str] = tuple(KINDS),
+    alone: bool = False,
 ) -> Portrait:
     """Draw people and a scene of `size` x `size` pixels.
 
@@ -66,11 +67,12 @@ def draw_portrait(
             of its own for the people's privacy.
         traces: whether the photo has a sensor's noise and what JPEG leaves.
         kinds: how people may be framed, keys of people.KINDS.
+        alone: one person, and nothing in front: easier to learn from.
     """
     scene = draw_scene(rng, size)
     canvas = Canvas((size, size))
     light = random_light(rng, np.array(cv2.mean(scene)[:3]) / 255)
-    people, poses = _gather(rng, scene, kinds)
+    people, poses = _gather(rng, scene, kinds, alone)
     for person, pose in zip(people, poses, strict=True):
         if person.kind == "seated":
             add_seat(rng, scene, pose)
@@ -78,7 +80,7 @@ def draw_portrait(
     blur_layers(rng, canvas)
     if rng.random() < 0.25:
         scene = add_shadow(rng, scene, canvas)
-    if rng.random() < IN_FRONT:
+    if rng.random() < IN_FRONT and not alone:
         add_front(rng, scene, canvas)
     alpha = np.round(canvas.alpha * 255).astype(np.uint8)
     planes = np.clip(canvas.unpremultiplied() * 255 + 0.5, 0, 255).astype(np.uint8)
@@ -96,11 +98,11 @@ def draw_portrait(
 
 
 def _gather(
-    rng: np.random.Generator, scene: np.ndarray, kinds: Sequence[str]
+    rng: np.random.Generator, scene: np.ndarray, kinds: Sequence[str], alone: bool
 ) -> tuple[list[Person], list[Pose]]:
     """People and their poses in the picture, the farthest first."""
     size, kind = len(scene), random_kind(rng, kinds)
-    count = pick(rng, COMPANY)
+    count = 1 if alone else pick(rng, COMPANY)
     _, least, most = KINDS[kind]
     unit = rng.uniform(least, most) * size * (1 if count == 1 else 0.8)
     gap = max(1.7 * unit, size / (count + 1)) * rng.uniform(0.75, 1.1)

@@ -50,7 +50,7 @@ def test_all_portraits_differ(drawn: Path) -> None:
 
 
 def run_seed(root: Path, seed: int) -> dict[str, str]:
-    run_task(next(iter(list_tasks(1, 0))), root, 96, seed)
+    run_task(next(iter(list_tasks(1, 0))), root, 96, seed, {})
     return digests(root)
 
 
