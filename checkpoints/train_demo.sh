@@ -47,6 +47,7 @@ printf -v last '%010d' "$stop"
     --model_version demo --data_root "$out/data" "${portraits[@]}" --backgrounds "$out/scenes" \
     --replace_share 0.5 --degrade --lr 1e-3 --schedule cosine --schedule_steps $steps \
     --warmup_steps 100 --max_steps $stop --clip 1 --ema 0.998 --precision auto --seed 7 \
+    --loss_weights coarse_alpha_8=3 coarse_trimap_8=3 coarse_alpha_16=2 coarse_alpha_32=2 \
     --save_every 250 --val_every 0 "${recipe[@]}" "${resume[@]}"
 "$PYTHON" -m checkpoints.pack --train_dir "$out/run" --output "$out/demo.pth" --overwrite
 "$PYTHON" evaluate.py --checkpoint "$out/demo.pth" --data_root "$out/data" --dataset PPM \
