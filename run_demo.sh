@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 case "${DEMO:-full}" in
-full) out="${OUT:-demo}" train=240 test=6 size=256 crop=256 batch=8 steps=700 gain=(--require_gain 25) ;;
+full) out="${OUT:-demo}" train=600 test=12 size=256 crop=256 batch=8 steps=800 gain=(--require_gain 25) ;;
 short) out="${OUT:-demo/short}" train=6 test=2 size=192 crop=128 batch=2 steps=4 gain=() ;;
 *)
     echo "error: DEMO is $DEMO; give full or short" >&2
@@ -29,17 +29,13 @@ step "2/5 train the small network from random weights: $steps steps"
 [ -d "$run/logger" ] && resume=(--resume) || resume=()
 [ -e "$run/logger/$(printf %010d $steps).pth" ] || "$PYTHON" train.py --gpus --model_version demo --data_root "$data" --train_dir "$run" \
     --crop_size $crop --batch_size $batch --max_steps $steps --lr 1e-3 --schedule cosine \
-    --schedule_steps 700 --warmup_steps 20 --clip 1 --scale 0.9 1.2 --replace_share 0.3 \
+    --schedule_steps 800 --warmup_steps 20 --clip 1 --scale 0.9 1.2 --replace_share 0.3 \
     --loss_weights coarse_alpha_8=3 coarse_trimap_8=3 coarse_alpha_16=2 coarse_alpha_32=2 \
     --num_workers 1 --val_every 0 --panel_every 200 "${resume[@]}"
 
 step "3/5 measure it on portraits that it has not seen"
 SRC_TRAIN_DIR="$run" DATASET=P3M PRIVACY_DATA=0 SAVE_IMGS=1 DATA_ROOT="$data" VENV="$venv" \
     bash run_benchmark.sh --protocol pad --with_coarse --report --overwrite
-
-result="$(ls "$run"/test_P3M/*_pad_*.json | tail -n 1)"
-"$PYTHON" -m utils.report compare "${result%.json}_coarse.csv" "${result%.json}.csv" \
-    --names coarse refined --metrics SAD_TRIMAP SAD MAD GRAD "${gain[@]}"
 
 step "4/5 profile it"
 SRC_TRAIN_DIR="$run" INPUT_SIZE="768 512" VENV="$venv" bash run_profile.sh --output "$out/profile" --overwrite
@@ -48,9 +44,13 @@ step "5/5 matte the same portraits, and put them before green"
 "$PYTHON" predict.py --input "$data/P3M-10K/validation/P3M-500-NP/original_image" \
     --checkpoint "$(ls "$run"/logger/0*.pth | tail -n 1)" --output "$out/mattes" \
     --write alpha cutout composite --background green --overwrite
-"$PYTHON" -m engine.contact_sheet --checkpoint "$run" --data_root "$data" --rows $test \
+"$PYTHON" -m engine.contact_sheet --checkpoint "$run" --data_root "$data" --rows 6 \
     --output "$out/contact_sheet.png" --overwrite
 
+echo
+result="$(ls "$run"/test_P3M/*_pad_*.json | tail -n 1)"
+"$PYTHON" -m utils.report compare "${result%.json}_coarse.csv" "${result%.json}.csv" \
+    --names coarse refined --metrics SAD_TRIMAP SAD MAD GRAD "${gain[@]}"
 echo
 echo "Look at:"
 printf '  %-36s %s\n' "$out/contact_sheet.png" "photo, truth, coarse alpha, refined alpha, composite" \
