@@ -131,6 +131,7 @@ def test_killed_and_resumed_equals_unbroken(run, data_root, tmp_path):
     process.wait()
     for later in sorted((tmp_path / "killed/logger").glob("0*.pth"))[1:]:
         later.unlink()  # it may have run on before the signal came
+    time.sleep(1)  # TensorBoard reads files by the second in their names, then by process number
 
     assert run(tmp_path / "killed", **options, resume=True, max_steps=6) == 0
     assert_same(final(tmp_path / "killed"), final(tmp_path / "whole"))
