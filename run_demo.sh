@@ -7,8 +7,8 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 case "${DEMO:-full}" in
-full) out="${OUT:-demo}" train=600 test=12 size=256 crop=256 batch=8 steps=800 gain=(--require_gain 25) ;;
-short) out="${OUT:-demo/short}" train=6 test=2 size=192 crop=128 batch=2 steps=4 gain=() ;;
+full) out="${OUT:-demo}" train=600 test=12 size=256 crop=256 batch=8 steps=800 ;;
+short) out="${OUT:-demo/short}" train=6 test=2 size=192 crop=128 batch=2 steps=4 ;;
 *)
     echo "error: DEMO is $DEMO; give full or short" >&2
     exit 2
@@ -50,7 +50,7 @@ step "5/5 matte the same portraits, and put them before green"
 echo
 result="$(ls "$run"/test_P3M/*_pad_*.json | tail -n 1)"
 "$PYTHON" -m utils.report compare "${result%.json}_coarse.csv" "${result%.json}.csv" \
-    --names coarse refined --metrics SAD_TRIMAP SAD MAD GRAD "${gain[@]}"
+    --names coarse refined --metrics SAD_TRIMAP SAD MAD GRAD
 echo
 echo "Look at:"
 printf '  %-36s %s\n' "$out/contact_sheet.png" "photo, truth, coarse alpha, refined alpha, composite" \
