@@ -53,6 +53,7 @@ def parse_args() -> argparse.Namespace:
     add("--gpus", type=int, nargs="*", help="default: all there are; none after it: the CPU")
     add("--batch_size", type=int, help="photos of equal size, or frames (default: 4 on a GPU)")
     add("--num_workers", type=int, default=2, help="threads that decode; as many encode")
+    add("--max_area", help="pixels the network sees: HD, 4K, none, a number (default: its own)")
     add("--max_pixels", type=int, default=MAX_PIXELS, help="larger photos are refused")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--skip_existing", action="store_true", help="go on where a run ended")
@@ -85,7 +86,10 @@ def predict(args: argparse.Namespace, processes: Processes | None) -> int:
     background = read_background(args.background or "green", args.max_pixels)
     layers = LayerMaker(kinds, background, solve=not args.no_foreground, bits=args.bits)
     predictor, about = load_predictor(
-        args.checkpoint, device=processes.device if processes else None, precision=args.precision
+        args.checkpoint,
+        device=processes.device if processes else None,
+        precision=args.precision,
+        max_area=args.max_area,
     )
     if is_main:
         print(about)

@@ -32,10 +32,12 @@ from models.inference import resolve_precision
 from models.matting import MattingModel, build_model
 from P3MData.data_loader import P3MDataset, TrainingSet
 from utils.errors import InputError, run_script
+from utils.memory import keep_freed_memory
 
 
 def main() -> int:
     settings = parse_arguments(__doc__)
+    keep_freed_memory()
     dataset, validation = open_training_set(settings), open_validation_set(settings)
     if several := gpus_to_launch(settings["gpus"]):
         check_split(dataset, settings, len(several))
@@ -58,6 +60,7 @@ def run(
     folder = RunFolder(arguments, settings["keep_last"], settings["keep_every"])
     checkpoint = folder.newest(say=processes.is_main) if settings["resume"] else None
     model = build_model(network_config(settings)) if checkpoint else initial_model(settings)
+    model.refined_share = settings["refined_share"]
     model.to(processes.device).to(memory_format=torch.channels_last)
     state = make_state(model, settings, processes.device)
     if checkpoint:

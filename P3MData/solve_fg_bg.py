@@ -17,7 +17,6 @@ import functools
 from collections.abc import Mapping
 from pathlib import Path
 
-import numba
 import numpy as np
 
 from P3MData.layout import folders
@@ -79,6 +78,8 @@ def solve_portrait(paths: Mapping[str, Path], method: str = "ml") -> None:
     Raises:
         InputError: if the photo or the alpha can't be read, or their sizes differ.
     """
+    import numba  # after utils.foreground, which says with how many threads
+
     numba.set_num_threads(1)  # the processes share the cores
     layers = read_layers({layer: paths[layer] for layer in ("image", "alpha")})
     unit = np.float32(1 / 255)

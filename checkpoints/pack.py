@@ -27,6 +27,7 @@ def main() -> None:
     )
     parser.add_argument("--train_dir", type=Path, required=True, help="the run: its latest weights")
     parser.add_argument("--output", type=Path, required=True, help="a .pth")
+    parser.add_argument("--max_area", type=int, help="pixels to which larger photos are shrunk")
     parser.add_argument("--overwrite", action="store_true", help="replace --output if it is there")
     args = parser.parse_args()
     if args.output.exists() and not args.overwrite:
@@ -35,8 +36,9 @@ def main() -> None:
     model = load_model(path)  # the averaged weights, where the run kept them
     entries = read_checkpoint(path)
     real = (entries.get("arguments") or {}).get("portraits")
+    area = {"max_area": args.max_area} if args.max_area else {}
     about = ABOUT.format(portraits=" and a few real ones" if real else "")
-    save_checkpoint(args.output, model.half(), step=entries["step"], about=about)
+    save_checkpoint(args.output, model.half(), step=entries["step"], about=about, **area)
     print(f"{args.output}: step {entries['step']}, {args.output.stat().st_size / 1e6:.1f} MB")
     print(f"sha256 {sha256(args.output.read_bytes()).hexdigest()}")
 

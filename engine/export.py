@@ -48,7 +48,7 @@ def export(model: MattingModel, path: Path, about: str) -> list[Comparison]:
     Args:
         model: in evaluation mode, float32, on the CPU.
         path: the ending decides the kind.
-        about: one line that says what the model is; kept in an .onnx.
+        about: one line that says what the model is; kept in an .onnx, with the model's max_area.
 
     Raises:
         InputError: another ending; a package is missing; or the file's alpha differs from
@@ -62,7 +62,7 @@ def export(model: MattingModel, path: Path, about: str) -> list[Comparison]:
             torch.export.save(program, temporary)
             comparisons = compare(model, torch.export.load(temporary).module())
         else:
-            _save_onnx(program, temporary, about)
+            _save_onnx(program, temporary, about, model.max_area)
             comparisons = compare(model, _onnx_runner(temporary))
         worst = max(comparison.difference for comparison in comparisons)
         if not worst <= TOLERANCE:
@@ -73,7 +73,9 @@ def export(model: MattingModel, path: Path, about: str) -> list[Comparison]:
     return comparisons
 
 
-def _save_onnx(program: torch.export.ExportedProgram, path: Path, about: str) -> None:
+def _save_onnx(
+    program: torch.export.ExportedProgram, path: Path, about: str, max_area: int | None
+) -> None:
     try:
         written: Any = torch.onnx.export(
             program,
@@ -88,6 +90,8 @@ def _save_onnx(program: torch.export.ExportedProgram, path: Path, about: str) ->
             f"{error.name} is not installed; pip install -r requirements-export.txt"
         ) from error
     written.model.metadata_props["about"] = about
+    if max_area:
+        written.model.metadata_props["max_area"] = str(max_area)
     written.save(str(path))
 
 

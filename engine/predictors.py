@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.prediction import PADDING, PlainMatte, Predictor
+from utils.area import enlarge_alpha, enlarge_trimap, parse_area, shrink_photo
 from utils.errors import InputError, MissingError
 from utils.images import pad_to_multiple
 from utils.trimap import Trimap
@@ -32,7 +33,11 @@ def needs_torch(path: Path | None) -> bool:
 
 
 def load_predictor(
-    path: Path | None, *, device: torch.device | None, precision: str
+    path: Path | None,
+    *,
+    device: torch.device | None,
+    precision: str,
+    max_area: str | None = None,
 ) -> tuple[Predictor, str]:
     """Load a checkpoint.
 
@@ -40,14 +45,47 @@ def load_predictor(
         path: ours or the authors' .pth, or an .onnx from export_onnx.py; None: the demo's.
         device: where it is to run; None is the CPU.
         precision: auto, fp32, bf16 or fp16.
+        max_area: HD, 4K, none or pixels, to which larger photos are shrunk for the network; None:
+            as the checkpoint asks.
 
     Returns:
         the predictor, and one line that says what the model is.
 
     Raises:
         MissingError: no such file.
-        InputError: it is no checkpoint, or ONNX Runtime is not installed.
+        InputError: it is no checkpoint, max_area is something else, or ONNX Runtime is not
+            installed.
     """
+    chosen = parse_area(max_area) if max_area else None
+    predictor, about, area = _load(path, device, precision)
+    area = chosen if max_area else area
+    if area is None:
+        return predictor, about
+    return _shrinking(predictor, area), f"{about}; it sees at most {area / 1e6:.2g} megapixels"
+
+
+def _shrinking(predictor: Predictor, max_area: int) -> Predictor:
+    """The same for photos of any size: shrunk for the network, its answers enlarged."""
+
+    def predict(photos: list[np.ndarray]) -> list[PlainMatte]:
+        small = [shrink_photo(photo, max_area) for photo in photos]
+        # Photos of one padded size may differ in it once they are shrunk.
+        same = len({pad_to_multiple(photo, PADDING).shape for photo in small}) == 1
+        batches = [small] if same else [[photo] for photo in small]
+        mattes = [matte for batch in batches for matte in predictor(batch)]
+        sizes = [(photo.shape[0], photo.shape[1]) for photo in photos]
+        return [
+            PlainMatte(enlarge_alpha(matte.alpha, size), enlarge_trimap(matte.trimap, size))
+            for matte, size in zip(mattes, sizes, strict=True)
+        ]
+
+    return predict
+
+
+def _load(
+    path: Path | None, device: torch.device | None, precision: str
+) -> tuple[Predictor, str, int | None]:
+    """The predictor, its line, and the area it asks for."""
     if path is not None and not needs_torch(path):
         return _load_onnx(path, precision)
     if path is None and not DEMO_CHECKPOINT.is_file():
@@ -58,7 +96,9 @@ def load_predictor(
     return _load_torch(path or DEMO_CHECKPOINT, device, precision)
 
 
-def _load_torch(path: Path, device: torch.device | None, precision: str) -> tuple[Predictor, str]:
+def _load_torch(
+    path: Path, device: torch.device | None, precision: str
+) -> tuple[Predictor, str, int | None]:
     import torch
 
     from models import CONFIGS
@@ -78,10 +118,10 @@ def _load_torch(path: Path, device: torch.device | None, precision: str) -> tupl
                 "lower --batch_size, or use the CPU with --gpus and no number"
             ) from None
 
-    return predict, describe(path, checkpoint, model.config, CONFIGS)
+    return predict, describe(path, checkpoint, model.config, CONFIGS), model.max_area
 
 
-def _load_onnx(path: Path, precision: str) -> tuple[Predictor, str]:
+def _load_onnx(path: Path, precision: str) -> tuple[Predictor, str, int | None]:
     if precision not in ("auto", "fp32"):
         raise InputError(f"{path} computes in fp32; leave --precision {precision} out")
     session = open_onnx(path)
@@ -97,8 +137,9 @@ def _load_onnx(path: Path, precision: str) -> tuple[Predictor, str]:
             mattes.append(PlainMatte(alpha[:H, :W], trimap[:H, :W]))
         return mattes
 
-    about = session.get_modelmeta().custom_metadata_map.get("about", "")
-    return predict, f"{path}, by ONNX Runtime: {about}"
+    facts = session.get_modelmeta().custom_metadata_map
+    area = int(facts["max_area"]) if "max_area" in facts else None
+    return predict, f"{path}, by ONNX Runtime: {facts.get('about', '')}", area
 
 
 def open_onnx(path: Path) -> Any:

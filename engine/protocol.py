@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
-from math import sqrt
 
 import numpy as np
 
 from models.inference import Prediction, predict
 from models.matting import MattingModel
-from utils.errors import InputError
-from utils.images import resize_antialiased
+from utils.area import AREAS, enlarge_alpha, enlarge_trimap, fit_area, parse_area, shrink_photo
 
 STRIDE = MattingModel.stride
 PROTOCOLS = ("paper", "pad")
-AREAS = {"HD": 1080 * 1920, "4K": 2160 * 3840}  # pixels; the paper's two limits
 
 
 def choose_area(text: str | None, protocol: str, dataset: str) -> int | None:
@@ -26,22 +23,7 @@ def choose_area(text: str | None, protocol: str, dataset: str) -> int | None:
     """
     if text is None:
         return AREAS["HD"] if protocol == "paper" and dataset != "P3M" else None
-    if text == "none":
-        return None
-    if text in AREAS:
-        return AREAS[text]
-    if not text.isdecimal() or int(text) == 0:
-        raise InputError(f"--max_area {text}: give HD, 4K, none or a number of pixels")
-    return int(text)
-
-
-def fit_area(size: tuple[int, int], max_area: int | None) -> tuple[int, int]:
-    """(height, width) shrunk, aspect kept, to at most `max_area` pixels; None is no limit."""
-    height, width = size
-    if max_area is None or height * width <= max_area:
-        return size
-    scale = sqrt(max_area / (height * width))
-    return max(1, int(height * scale)), max(1, int(width * scale))
+    return parse_area(text)
 
 
 def paper_size(size: tuple[int, int], max_area: int | None) -> tuple[int, int]:
@@ -83,23 +65,16 @@ def predict_at(
         max_area: pixels to which the photo is shrunk first, or None.
         precision: as for predict_alpha.
     """
-    size = photo.shape[:2]
-    small = _resize_photo(photo, fit_area(size, max_area))
+    size = (photo.shape[0], photo.shape[1])
+    small = shrink_photo(photo, max_area)
     if protocol == "paper":
         target = paper_size(size, max_area)
         prediction = predict(model, small, fit="resize", size=target, precision=precision)
     else:
         prediction = predict(model, small, fit="pad", precision=precision)
-    if small is photo:
-        return prediction
     return replace(
         prediction,
-        alpha=resize_antialiased(prediction.alpha, size).clip(0, 1),
-        coarse_alpha=resize_antialiased(prediction.coarse_alpha, size).clip(0, 1),
+        alpha=enlarge_alpha(prediction.alpha, size),
+        coarse_alpha=enlarge_alpha(prediction.coarse_alpha, size),
+        trimap=enlarge_trimap(prediction.trimap, size),
     )
-
-
-def _resize_photo(photo: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    if photo.shape[:2] == size:
-        return photo
-    return np.rint(resize_antialiased(photo, size)).clip(0, 255).astype(np.uint8)

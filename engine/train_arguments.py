@@ -60,7 +60,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     add("--gpus", type=int, nargs="*", help="one process on each; no number: the CPU (all GPUs)")
     add("--max_steps", type=positive, default=400_000, help="end; --lr does not depend on it")
     add("--seed", type=count, default=0, help="of weights, data order and augmentation")
-    add("--num_workers", type=count, help="that prepare data, for each GPU (a core each)")
+    add("--num_workers", type=count, help="data processes of each (all cores; no GPU: a quarter)")
 
     group = parser.add_argument_group("data")
     add = group.add_argument
@@ -115,6 +115,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     add("--weight_decay", type=fraction, default=1e-6, help="L2 on weights, not on biases or norms")
     add("--clip", type=fraction, default=0.0, help="largest gradient norm; 0: any")
     add("--ema", type=fraction, default=0.0, help="decay of averaged weights, as 0.999; 0: none")
+    add("--refined_share", type=fraction, default=0.25, help="of the cells, at most, in a step")
     add("--loss_weights", type=weight, nargs="+", default=[], metavar="TERM=W", help="where not 1")
     add(
         "--precision",
@@ -178,6 +179,8 @@ def check(values: Mapping[str, Any]) -> None:
         raise InputError(f"--ema {values['ema']} would never move; give a decay below 1, as 0.999")
     if values["replace_share"] > 1:
         raise InputError(f"--replace_share {values['replace_share']} is more than 1, which is all")
+    if values["refined_share"] > 1:
+        raise InputError(f"--refined_share {values['refined_share']} is more than 1, which is all")
     length, warmup = values["schedule_steps"], values["warmup_steps"]
     if values["schedule"] == "cosine" and (length is None or length <= warmup):
         raise InputError("--schedule cosine needs --schedule_steps, more than --warmup_steps")

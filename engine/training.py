@@ -67,6 +67,7 @@ def train_step(
         group["lr"] = rate
     seed_step(settings["seed"], state.step, processes.rank)
     weights = dict(settings["loss_weights"])
+    without = [name for name, value in weights.items() if not value]
     losses: dict[str, Tensor] = {}
     for number, part in enumerate(parts, start=1):
         batch = to_device(part, processes.device)
@@ -74,7 +75,7 @@ def train_step(
             network.require_backward_grad_sync = number == len(parts)
         with autocast(processes.device, settings["precision"]):
             output = network(batch["image"], batch["noise"])
-            terms = compute_losses(output, batch)
+            terms = compute_losses(output, batch, without)
         terms["total"] = torch.stack(
             [weights.get(name, 1.0) * x for name, x in terms.items()]
         ).sum()

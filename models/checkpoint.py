@@ -101,6 +101,10 @@ def model_from_checkpoint(checkpoint: Mapping[str, Any], path: Path) -> MattingM
     ]
     if faults:
         raise InputError(f"{path} does not fit the network:\n  " + "\n  ".join(faults))
+    area = checkpoint.get("max_area")
+    if not (area is None or (isinstance(area, int) and area > 0)):
+        raise InputError(f"{path}: its `max_area` is {area!r}; it must be a number of pixels")
+    model.max_area = area
     model.load_state_dict(given)  # copies into float32, whatever the file holds
     return model.eval()
 

@@ -15,6 +15,7 @@ from models.folding import prepared
 from models.matting import MattingModel
 from models.refinement import REGION
 from models.regions import select_cells
+from utils.area import enlarge_alpha, shrink_photo
 from utils.errors import InputError
 from utils.images import pad_to_multiple, resize_antialiased
 from utils.trimap import Trimap
@@ -46,6 +47,9 @@ def predict_alpha(
 ) -> np.ndarray:
     """The alpha of one photo.
 
+    A checkpoint may ask for smaller photos (model.max_area): then the photo is shrunk first and its
+    alpha enlarged.
+
     Args:
         model: from load_model or build_model.
         photo: (H, W, 3) uint8 RGB, any size from 1x1 up.
@@ -59,7 +63,9 @@ def predict_alpha(
     Raises:
         InputError: the photo is no such array, or fit or precision is none of these.
     """
-    return predict(model, photo, fit=fit, precision=precision).alpha
+    small = shrink_photo(check_photo(photo), model.max_area)
+    alpha = predict(model, small, fit=fit, precision=precision).alpha
+    return enlarge_alpha(alpha, (photo.shape[0], photo.shape[1]))
 
 
 def predict(

@@ -6,7 +6,8 @@ so a batch that is split over processes has the same loss as the whole.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -27,16 +28,19 @@ TERMS = (
 )
 
 
-def compute_losses(output: MattingOutput, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def compute_losses(
+    output: MattingOutput, batch: Mapping[str, Tensor], without: Collection[str] = ()
+) -> dict[str, Tensor]:
     """All terms of the method, each to be weighed by 1.
 
     Args:
         output: what MattingModel gave for `batch["image"]`, in any floating-point type.
         batch: image, foreground, background (B, 3, H, W) and alpha (B, 1, H, W), all in [0, 1];
             trimap (B, 1, H, W) with 0 background, 128 unknown, 255 foreground.
+        without: of "composite" and "laplacian", the terms that are not computed.
 
     Returns:
-        One scalar float32 tensor for each name in TERMS, in that order.
+        One scalar float32 tensor for each other name in TERMS, in that order.
     """
     with torch.autocast(batch["image"].device.type, enabled=False):
         true_alpha = batch["alpha"].float()
@@ -58,14 +62,16 @@ def compute_losses(output: MattingOutput, batch: Mapping[str, Tensor]) -> dict[s
         pred_alpha = output.alpha.float()
         weights = unknown_weights(true_trimap)
         losses["alpha"] = alpha_loss(pred_alpha, true_alpha, weights)
-        losses["composite"] = composite_loss(
-            pred_alpha,
-            batch["foreground"].float(),
-            batch["background"].float(),
-            batch["image"].float(),
-            weights,
-        )
-        losses["laplacian"] = laplacian_loss(pred_alpha, true_alpha, weights)
+        if "composite" not in without:
+            losses["composite"] = composite_loss(
+                pred_alpha,
+                batch["foreground"].float(),
+                batch["background"].float(),
+                batch["image"].float(),
+                weights,
+            )
+        if "laplacian" not in without:
+            losses["laplacian"] = laplacian_loss(pred_alpha, true_alpha, weights)
     return losses
 
 
@@ -150,10 +156,17 @@ def laplacian_loss(pred_alpha: Tensor, true_alpha: Tensor, weights: Tensor) -> T
 
 def blur(x: Tensor) -> Tensor:
     """5×5 Gaussian, σ 1, mirrored border, as two passes. (B, 1, H, W), both sides at least 3."""
-    kernel = torch.exp(-0.5 * torch.arange(-2, 3, device=x.device, dtype=x.dtype).square())
-    kernel = kernel / kernel.sum()
-    x = F.conv2d(F.pad(x, (2, 2, 0, 0), mode="reflect"), kernel.view(1, 1, 1, 5))
-    return F.conv2d(F.pad(x, (0, 0, 2, 2), mode="reflect"), kernel.view(1, 1, 5, 1))
+    # As sums of shifted views: on CPUs ten times as fast as conv2d with a single channel.
+    weights = [math.exp(-0.5 * offset**2) for offset in range(3)]
+    total = weights[0] + 2 * weights[1] + 2 * weights[2]
+    for dim, pad in ((-2, (0, 0, 2, 2)), (-1, (2, 2, 0, 0))):
+        n = x.shape[dim]
+        padded = F.pad(x, pad, mode="reflect")
+        x = padded.narrow(dim, 2, n) * (weights[0] / total)
+        for offset in (1, 2):
+            pair = padded.narrow(dim, 2 - offset, n) + padded.narrow(dim, 2 + offset, n)
+            x = x + pair * (weights[offset] / total)
+    return x
 
 
 def _smooth_abs(difference: Tensor) -> Tensor:

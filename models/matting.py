@@ -39,6 +39,8 @@ class MattingModel(nn.Module):
     """
 
     stride = STRIDE
+    max_area: int | None = None  # pixels to which predict_alpha shrinks larger photos first
+    refined_share = 0.25  # of an image's cells that a training step refines at most
 
     def __init__(
         self,
@@ -101,9 +103,9 @@ class MattingModel(nn.Module):
         if self.refinement_network is None:
             cells = select_cells(trimap)[:0]
         elif self.training:
-            cells = select_training_cells(
-                trimap, torch.rand_like(trimap[:, :1]) if noise is None else noise
-            )
+            if noise is None:
+                noise = torch.rand_like(trimap[:, :1])
+            cells = select_training_cells(trimap, noise, largest_share=self.refined_share)
         else:
             cells = select_cells(trimap)
         coarse_alpha = coarse.alpha_logits[-1].sigmoid()

@@ -25,8 +25,10 @@ def select_cells(trimap: Tensor) -> Tensor:
     return (trimap.argmax(dim=1) == UNKNOWN).nonzero()
 
 
-def select_training_cells(trimap: Tensor, noise: Tensor, minimum: int = 16) -> Tensor:
-    """The unknown cells of each image, but at least `minimum` and at most a quarter of all.
+def select_training_cells(
+    trimap: Tensor, noise: Tensor, minimum: int = 16, largest_share: float = 0.25
+) -> Tensor:
+    """The unknown cells of each image, but at least `minimum` and at most a share of all.
 
     Too few are topped up with random cells, so that no part of the network is ever without
     gradients; of too many the likeliest unknown ones stay, so that the first steps fit in memory.
@@ -36,6 +38,7 @@ def select_training_cells(trimap: Tensor, noise: Tensor, minimum: int = 16) -> T
         trimap: (B, 3, h, w) scores of (background, unknown, foreground).
         noise: (B, 1, h, w) uniform in [0, 1): decides which cells top up.
         minimum: cells of an image that are refined at least.
+        largest_share: of an image's cells that are refined at most, where that is no fewer.
 
     Returns:
         (N, 3) int64 rows (batch, row, column).
@@ -44,7 +47,8 @@ def select_training_cells(trimap: Tensor, noise: Tensor, minimum: int = 16) -> T
     unknown = (trimap.argmax(dim=1) == UNKNOWN).flatten(1)  # (B, h*w)
     likelihood = trimap.float().softmax(dim=1)[:, UNKNOWN].flatten(1)
     priority = torch.where(unknown, 1 + likelihood, noise.flatten(1))  # unknown ones come first
-    count = unknown.sum(dim=1, keepdim=True).clamp(minimum, max(minimum, h * w // 4))
+    most = max(minimum, int(h * w * largest_share))
+    count = unknown.sum(dim=1, keepdim=True).clamp(minimum, most)
     rank = priority.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
     return (rank < count).view(B, h, w).nonzero()
 

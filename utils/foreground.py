@@ -6,8 +6,15 @@ paper used, and multilevel (Germer, Uelwer, Conrad, Harmeling 2020), far faster 
 
 from __future__ import annotations
 
+import os
+
 import cv2
 import numpy as np
+
+# numba's pool sets the number of OpenMP threads of the whole process, PyTorch's too: to all cores,
+# unless it is told. Spinning threads that nobody asked for slow everything down manifold.
+if "OMP_NUM_THREADS" in os.environ:
+    os.environ.setdefault("NUMBA_NUM_THREADS", os.environ["OMP_NUM_THREADS"])
 from pymatting import estimate_foreground_cf, estimate_foreground_ml
 
 from utils.trimap import Trimap, trimap_from_alpha

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from engine.protocol import AREAS, choose_area, fit_area, network_size, paper_size, predict_at
+from engine.protocol import choose_area, network_size, paper_size, predict_at
 from models import CONFIGS, build_model, predict_alpha
+from utils.area import AREAS, fit_area
 from utils.errors import InputError
 
 HD = AREAS["HD"]
@@ -50,15 +51,6 @@ def test_area_as_given_or_as_the_papers():
     for text in ("big", "0", "-5"):
         with pytest.raises(InputError, match=f"--max_area {text}"):
             choose_area(text, "paper", "PPM")
-
-
-def test_fit_area_keeps_small_photos_and_aspect():
-    assert fit_area((500, 700), HD) == (500, 700)
-    assert fit_area((5000, 1), None) == (5000, 1)
-    height, width = fit_area((6000, 4000), HD)
-    assert HD * 0.998 < height * width <= HD
-    assert height / width == pytest.approx(1.5, rel=1e-3)
-    assert fit_area((10_000, 1), 10) == (316, 1)
 
 
 def test_pad_goes_up_to_multiples():

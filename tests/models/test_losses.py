@@ -182,3 +182,11 @@ def test_weights_stay_positive_where_one_pixel_is_unknown():
     weights = unknown_weights(one_hot_trimap(trimap))
     assert weights.min() > 0
     assert weights[0, 0, 3, 5] == 1
+
+
+def test_terms_left_out_are_the_only_difference(case):
+    (output, batch), _ = case
+    whole = compute_losses(output, batch)
+    some = compute_losses(output, batch, without=("laplacian", "composite"))
+    assert set(whole) - set(some) == {"laplacian", "composite"}
+    assert all(some[name].item() == whole[name].item() for name in some)

@@ -124,3 +124,14 @@ def test_training_cells_have_a_floor_a_ceiling_and_the_right_order():
     kept = scores[1, 1][images[1][:, 1], images[1][:, 2]]
     assert kept.min() >= scores[1, 1].flatten().sort(descending=True).values[63]
     assert sum(row == 3 and 2 <= column < 12 for _, row, column in images[2].tolist()) >= 10
+
+
+def test_the_largest_share_of_training_cells_is_a_choice():
+    scores = torch.zeros(2, 3, 16, 16)
+    scores[:, 1] = 5 + torch.rand(16, 16)
+    noise = torch.rand(2, 1, 16, 16)
+    counts = [
+        len(select_training_cells(scores, noise, largest_share=share)) // 2
+        for share in (0.0, 0.1, 0.5, 1.0)
+    ]
+    assert counts == [16, 25, 128, 256]

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+import torch
+
+from engine.predictors import load_predictor
+from models import MattingConfig, build_model, load_model, predict_alpha
+from models.checkpoint import save_checkpoint
+from utils.area import fit_area, shrink_photo
+from utils.errors import InputError
+
+SMALL = MattingConfig(
+    embed_dim=8, depths=(1, 1, 1, 1), num_heads=(1, 1, 1, 1), decoder_widths=(8, 8, 8)
+)
+AREA = 20_000
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("checkpoints")
+    model = build_model(SMALL)
+    save_checkpoint(folder / "plain.pth", model)
+    save_checkpoint(folder / "small.pth", model, max_area=AREA, about="a test")
+    save_checkpoint(folder / "wrong.pth", model, max_area="HD")
+    return folder
+
+
+def photos(*sizes):
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (*size, 3), np.uint8) for size in sizes]
+
+
+def load(path, max_area=None):
+    return load_predictor(path, device=None, precision="fp32", max_area=max_area)
+
+
+def test_a_checkpoint_asks_for_smaller_photos_and_an_option_has_the_last_word(folder):
+    (photo,) = photos((200, 310))
+    plain, about = load(folder / "plain.pth")
+    assert "megapixels" not in about
+    asked, about = load(folder / "small.pth")
+    assert "a test; it sees at most 0.02 megapixels" in about
+    whole, _ = load(folder / "small.pth", "none")
+    limited, _ = load(folder / "plain.pth", str(AREA))
+    alphas = [predictor([photo])[0].alpha for predictor in (plain, whole, asked, limited)]
+    assert (alphas[0] == alphas[1]).all()
+    assert (alphas[2] == alphas[3]).all()
+    assert not np.allclose(alphas[0], alphas[2])
+    assert alphas[2].shape == (200, 310)
+    model = load_model(folder / "small.pth")
+    assert np.abs(predict_alpha(model, photo, precision="fp32") - alphas[2]).max() < 1e-6
+    small = shrink_photo(photo, AREA)
+    model.max_area = None
+    at_small = predict_alpha(model, small, precision="fp32")
+    assert abs(at_small.mean() - alphas[2].mean()) < 0.01
+
+
+def test_photos_of_one_padded_size_that_differ_once_shrunk(folder):
+    sizes = ((260, 380), (381, 270))
+    assert len({fit_area(size, AREA)[0] > 128 for size in sizes}) == 2
+    predictor, _ = load(folder / "small.pth")
+    together = predictor(photos(*sizes))
+    for photo, size, matte in zip(photos(*sizes), sizes, together, strict=True):
+        assert matte.alpha.shape == matte.trimap.shape == size
+        assert np.abs(matte.alpha - predictor([photo])[0].alpha).max() < 1e-6
+
+
+def test_wrong_areas_are_refused(folder):
+    with pytest.raises(InputError, match=r"wrong\.pth.*max_area.*'HD'"):
+        load(folder / "wrong.pth")
+    with pytest.raises(InputError, match="--max_area tiny"):
+        load(folder / "plain.pth", "tiny")
