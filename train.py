@@ -96,7 +96,7 @@ def initial_model(settings: dict[str, Any]) -> MattingModel:
     """The network a new run begins with.
 
     Raises:
-        InputError: if --init holds another network than the one asked for.
+        InputError: if --init or --init_coarse holds another network than the one asked for.
     """
     config = network_config(settings)
     if settings["init"]:
@@ -108,6 +108,16 @@ def initial_model(settings: dict[str, Any]) -> MattingModel:
             )
         return model
     model = build_model(config)
+    if settings["init_coarse"]:
+        source = load_model(settings["init_coarse"])
+        try:
+            model.coarse_network.load_state_dict(source.coarse_network.state_dict())
+        except RuntimeError as error:
+            raise InputError(
+                f"--init_coarse {settings['init_coarse']} holds the coarse network of"
+                f" {source.config}, but the options say {config}; choose its --model_version"
+            ) from error
+        return model
     if settings["pretrained"] or settings["pretrained_file"]:
         model.coarse_network.backbone.load_imagenet(settings["pretrained_file"])
     return model

@@ -28,6 +28,7 @@ from engine.training import train_step
 from models.checkpoint import load_model
 from models.config import CONFIGS
 from models.matting import build_model
+from utils.memory import keep_freed_memory
 
 
 def main() -> None:
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("--portraits", type=int, default=24, help="drawn for the purpose")
     parser.add_argument("--warm_up", type=int, default=5, help="steps before the clock starts")
     parser.add_argument("--steps", type=int, default=30)
+    keep_freed_memory()
     args, further = parser.parse_known_args()  # e.g. --precision, --compile, --num_workers
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -64,6 +66,7 @@ def measure(args: argparse.Namespace, settings: dict) -> None:
         device = processes.device
         seed_run(0, device)
         model = load_model(args.init) if args.init else build_model(CONFIGS[args.model_version])
+        model.refined_share = settings["refined_share"]
         model.to(device).to(memory_format=torch.channels_last)
         state = make_state(model, settings, device)
         network = make_network(model, settings, processes)

@@ -29,6 +29,9 @@ FREE = {
 UNSET: Any = object()
 
 
+STARTS = ("pretrained", "pretrained_file", "no_pretrained", "init", "init_coarse")
+
+
 class _HelpWithDefaults(argparse.RawDescriptionHelpFormatter):
     def _get_help_string(self, action: argparse.Action) -> str | None:
         told = isinstance(action.default, int | float | str | Path | list) and action.default
@@ -101,6 +104,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     add("--pretrained_file", type=Path, help="the same from a file")
     add("--no_pretrained", action="store_true", help="begin with random weights (default of demo)")
     add("--init", type=Path, help="fine-tune: begin with this checkpoint, ours or the authors'")
+    add("--init_coarse", type=Path, help="its coarse network alone; the refinement begins anew")
     group.add_argument("--freeze_bn", action="store_true", help="keep the batch norms' statistics")
 
     group = parser.add_argument_group("optimisation")
@@ -161,7 +165,7 @@ def parse_arguments(description: str, argv: Sequence[str] | None = None) -> dict
     else:
         check_new(train_dir)
     values |= given
-    if not any(values[name] for name in ("pretrained", "pretrained_file", "no_pretrained", "init")):
+    if not any(values[name] for name in STARTS):
         config = network_config(values)
         values["pretrained"] = config.embed_dim is None and config.depths is None
     check(values)

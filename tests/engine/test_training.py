@@ -262,10 +262,11 @@ def test_the_record_holds_every_value(run, tmp_path):
 
 
 def test_loss_weights_weigh_the_total(run, tmp_path):
-    run(tmp_path, max_steps=1, loss_weights=["alpha=2", "composite=0"])
+    run(tmp_path, max_steps=1, loss_weights=["alpha=2", "coarse_alpha_8=0", "composite=0"])
     values = {name.removeprefix("loss/"): curve[1] for name, curve in losses(tmp_path).items()}
     total = values.pop("total")
-    expected = sum(values.values()) + values["alpha"] - values["composite"]
+    assert "composite" not in values  # not even computed
+    expected = sum(values.values()) + values["alpha"] - values["coarse_alpha_8"]
     assert total == pytest.approx(expected, rel=1e-5)
 
 
@@ -292,6 +293,22 @@ def test_init_with_another_network_is_refused(run, tmp_path):
     checkpoint = tmp_path / "first/logger/0000000001.pth"
     with pytest.raises(InputError, match=r"0000000001\.pth holds .*--model_version"):
         run(tmp_path / "second", init=checkpoint, no_pretrained=None, no_attention=True)
+
+
+def test_the_coarse_network_of_another_configuration_begins_an_ablation(run, tmp_path):
+    run(tmp_path / "first", max_steps=1)
+    checkpoint = tmp_path / "first/logger/0000000001.pth"
+    options = {"no_pretrained": None, "init_coarse": checkpoint, "max_steps": 1, "lr": 1e-9}
+    run(tmp_path / "second", no_attention=True, **options)
+    first, second = final(tmp_path / "first", 1)["model"], final(tmp_path / "second", 1)["model"]
+    assert not any("attention.position" in name for name in second)
+    for name, values in second.items():
+        same = torch.allclose(first[name], values, atol=1e-7)
+        assert same or not name.startswith("coarse_network")
+    head = "refinement_network.head.weight"
+    assert not torch.allclose(first[head], second[head], atol=1e-4)
+    with pytest.raises(InputError, match=r"--init_coarse .*--model_version"):
+        run(tmp_path / "third", model_version="demo", **options)
 
 
 def test_ablations_train(run, tmp_path):

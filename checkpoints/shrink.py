@@ -1,0 +1,52 @@
+"""Copy portraits at a smaller size, so that reading them doesn't hold training up.
+
+    python -m checkpoints.shrink --portraits FOLDER --side 400 --output SMALL
+
+FOLDER and SMALL hold image/ and alpha/. What is there already is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from P3MData.portraits import PortraitDataset
+from utils.arguments import OneSentenceParser
+from utils.errors import run_script
+from utils.folders import read_layers
+from utils.images import resize_antialiased, write_image
+
+
+def main() -> None:
+    parser = OneSentenceParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--portraits", type=Path, required=True, help="folder to read")
+    parser.add_argument("--side", type=int, required=True, help="pixels of the shorter side")
+    parser.add_argument("--output", type=Path, required=True, help="folder to write")
+    args = parser.parse_args()
+    dataset = PortraitDataset(args.portraits)
+    for name in dataset.names:
+        shrink(dataset, name, args.side, args.output)
+    print(f"{args.output}: {len(dataset)} portraits, shorter side at most {args.side} pixels")
+
+
+def shrink(dataset: PortraitDataset, name: str, side: int, output: Path) -> None:
+    """Write image/NAME.png and alpha/NAME.png below `output`, unless both are there."""
+    targets = {layer: output / layer / f"{name}.png" for layer in ("image", "alpha")}
+    if all(path.exists() for path in targets.values()):
+        return
+    sample = read_layers({layer: dataset.paths[name][layer] for layer in targets})
+    for layer, path in targets.items():
+        picture = sample[layer]
+        H, W = picture.shape[:2]
+        scale = min(1.0, side / min(H, W))
+        size = (max(1, round(H * scale)), max(1, round(W * scale)))
+        small = np.rint(resize_antialiased(picture, size)).clip(0, 255).astype(np.uint8)
+        write_image(path, small)
+
+
+if __name__ == "__main__":
+    run_script(main)
