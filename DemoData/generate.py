@@ -24,7 +24,7 @@ from tqdm import tqdm
 from DemoData.layouts import SCENES, TESTS, TRAIN, Layout
 from DemoData.people import KINDS
 from DemoData.portrait import draw_portrait
-from DemoData.scenes import draw_scene
+from DemoData.scenes import NAMES, USUAL, draw_scene
 from utils.errors import InputError, run_script
 from utils.files import atomic_path
 from utils.images import write_image
@@ -64,7 +64,8 @@ def run_task(task: Task, root: Path, size: int, seed: int, people: dict[str, Any
     """Draw and write one portrait or scene; a pure function of the seed and the task."""
     rng = np.random.default_rng([seed, task.number, task.index])
     if task.layout is None:
-        write_image(task.paths(root)[0], draw_scene(rng, size))
+        scene = draw_scene(rng, size, people["backdrops"], objects=not people["alone"])
+        write_image(task.paths(root)[0], scene)
         return
     portrait = draw_portrait(rng, size, hide_face=task.layout.hide_face, **people)
     task.layout.write(root, task.paths(root)[0].stem, portrait)
@@ -110,6 +111,7 @@ def generate(
     num_workers: int,
     kinds: Sequence[str] = tuple(KINDS),
     alone: bool = False,
+    backdrops: Sequence[str] = USUAL,
 ) -> int:
     """Draw everything that is not there yet; returns how many pictures were drawn.
 
@@ -118,7 +120,11 @@ def generate(
         OSError: if `root` can't be written, or the disk is full; names the folder.
     """
     try:
-        people = {"kinds": [kind for kind in KINDS if kind in kinds], "alone": alone}
+        people = {
+            "kinds": [kind for kind in KINDS if kind in kinds],
+            "alone": alone,
+            "backdrops": [name for name in NAMES if name in backdrops],
+        }
         return _generate(root, num_train, num_test, size, seed, num_workers, people)
     except OSError as error:
         raise OSError(
@@ -167,7 +173,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="how people are framed (all)"
     )
-    parser.add_argument("--alone", action="store_true", help="one person, nothing in front: easier")
+    parser.add_argument("--alone", action="store_true", help="one person and nothing else: easier")
+    parser.add_argument(
+        "--backdrops",
+        nargs="+",
+        choices=NAMES,
+        default=list(USUAL),
+        help="kinds (all but screen)",
+    )
     parser.add_argument(
         "--num_workers", type=int, default=multiprocessing.cpu_count(), help="processes"
     )
@@ -189,6 +202,7 @@ def main() -> None:
         num_workers=args.num_workers,
         kinds=args.kinds,
         alone=args.alone,
+        backdrops=args.backdrops,
     )
     print(f"{args.root}: {args.train} portraits for training, {args.test} for each test set")
 

@@ -13,7 +13,7 @@ from DemoData.canvas import Canvas
 from DemoData.chance import pick
 from DemoData.people import KINDS, Person, paint_person, random_kind, random_person
 from DemoData.props import IN_FRONT, add_front, add_seat, add_shadow
-from DemoData.scenes import draw_scene
+from DemoData.scenes import USUAL, draw_scene
 from DemoData.shapes import random_light
 from DemoData.skeleton import Pose, place
 
@@ -57,6 +57,7 @@ def draw_portrait(
     traces: bool = True,
     kinds: Sequence[str] = tuple(KINDS),
     alone: bool = False,
+    backdrops: Sequence[str] = USUAL,
 ) -> Portrait:
     """Draw people and a scene of `size` x `size` pixels.
 
@@ -67,9 +68,11 @@ def draw_portrait(
             of its own for the people's privacy.
         traces: whether the photo has a sensor's noise and what JPEG leaves.
         kinds: how people may be framed, keys of people.KINDS.
-        alone: one person, and nothing in front: easier to learn from.
+        alone: one person, with nothing about or in front, and dressed unlike the scene: easier to
+            learn from.
+        backdrops: kinds of scenes, out of scenes.NAMES.
     """
-    scene = draw_scene(rng, size)
+    scene = draw_scene(rng, size, backdrops, objects=not alone)
     canvas = Canvas((size, size))
     light = random_light(rng, np.array(cv2.mean(scene)[:3]) / 255)
     people, poses = _gather(rng, scene, kinds, alone)
@@ -110,7 +113,7 @@ def _gather(
     people, poses = [], []
     for i in range(count):
         near = None
-        if rng.random() < 0.18:  # dressed like what is behind
+        if rng.random() < 0.18 and not alone:  # dressed like what is behind
             y, x = rng.integers(0, size, 2)
             near = scene[y, x] / np.float32(255)
         person = random_person(rng, kind, near)

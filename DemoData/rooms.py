@@ -26,6 +26,12 @@ def studio(rng: np.random.Generator, size: int) -> np.ndarray:
     return np.clip(image * light[..., None], 0, 255).astype(np.uint8)
 
 
+def screen(rng: np.random.Generator, size: int) -> np.ndarray:
+    """The green or blue screen of a film studio: the easiest backdrop to learn."""
+    colour = np.array([[20, 170, 60], [20, 70, 190]][rng.integers(2)]) * rng.uniform(0.8, 1.2)
+    return textured(rng, (size, size), colour, 0.01)
+
+
 def wall(rng: np.random.Generator, size: int) -> np.ndarray:
     """Plaster, bricks, tiles, planks or paper, with pictures and a floor at times."""
     colour = palette(rng, 1)[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -9,24 +11,43 @@ from DemoData.chance import pick
 from DemoData.noise import fractal_noise
 from DemoData.objects import add_objects
 from DemoData.outdoors import foliage, landscape, leaves, lights, street
-from DemoData.rooms import room, shelves, studio, wall
+from DemoData.rooms import room, screen, shelves, studio, wall
 
 # Kinds and their shares.
 BACKDROPS = {
     studio: 2.0, leaves: 1.0, foliage: 2.0, wall: 2.5, shelves: 1.0, landscape: 2.0, street: 1.8,
-    lights: 0.8, room: 2.0,
+    lights: 0.8, room: 2.0, screen: 1.0,
 }  # fmt: skip
+NAMES = tuple(kind.__name__ for kind in BACKDROPS)
+USUAL = tuple(name for name in NAMES if name != "screen")
 
 
-def draw_scene(rng: np.random.Generator, size: int) -> np.ndarray:
-    """A random scene; (size, size, 3) uint8 RGB."""
-    backdrop = pick(rng, BACKDROPS)
+def draw_scene(
+    rng: np.random.Generator,
+    size: int,
+    backdrops: Sequence[str] = USUAL,
+    *,
+    objects: bool = True,
+) -> np.ndarray:
+    """A random scene.
+
+    Args:
+        rng: everything random comes from it.
+        size: side in pixels.
+        backdrops: kinds that it may be, out of NAMES.
+        objects: whether things may stand about.
+
+    Returns:
+        (size, size, 3) uint8 RGB.
+    """
+    kinds = {kind: share for kind, share in BACKDROPS.items() if kind.__name__ in backdrops}
+    backdrop = pick(rng, kinds)
     sharp = rng.random() < 0.3 and backdrop is not lights
     blur = rng.uniform(0.0005, 0.0015) if sharp else rng.uniform(0.002, 0.025)  # share of the side
     # What is blurred has no detail that half the size would lose.
     work = size if blur * size < 2 else -(-size // 2)
     image = backdrop(rng, work)
-    if rng.random() < 0.4:
+    if rng.random() < 0.4 and objects:
         image = add_objects(rng, image)
     if not sharp or rng.random() < 0.5:
         image = _grain(rng, image)

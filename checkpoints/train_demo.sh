@@ -4,14 +4,14 @@
 #     bash checkpoints/train_demo.sh --portraits FOLDER --backgrounds FOLDER
 #     DEVICE=gpu bash checkpoints/train_demo.sh ...    two runs of under 10 minutes: call it twice
 # FOLDER of --portraits holds image/ and alpha/; --backgrounds are scenes without people. OUT=DIR is
-# where everything goes (train_root/demo_checkpoint). Stopped, it goes on when called again.
+# where everything goes (train_root/demo_checkpoint), PRECISION as for train.py. Stopped, it goes on when called again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-portraits=() backgrounds=""
+portraits="" backgrounds=""
 while [ $# -gt 0 ]; do
     case "$1 ${2:-}" in
-    "--portraits "?*) portraits=(--portraits "$2" --portrait_repeat 12) ;;
+    "--portraits "?*) portraits="$2" ;;
     "--backgrounds "?*) backgrounds="$2" ;;
     *)
         echo "error: $1 is not --portraits FOLDER or --backgrounds FOLDER" >&2
@@ -21,34 +21,55 @@ while [ $# -gt 0 ]; do
     shift 2
 done
 out="${OUT:-train_root/demo_checkpoint}"
-# A CPU of two cores trains on small crops, below two hours; a GPU on larger ones, half of the steps
-# in each of two calls.
-case "${DEVICE:-cpu}" in
-cpu) recipe=(--gpus --crop_size 256 --batch_size 16 --scale 0.6 2.0 --num_workers 1) steps=3200 stop=3200 ;;
-gpu)
-    recipe=(--gpus 0 --crop_size 512 --batch_size 32 --scale 0.6 2.0 --num_workers 14) steps=6000 stop=3000
-    [ ! -e "$out/run/logger/0000003000.pth" ] || stop=6000
-    ;;
+device="${DEVICE:-cpu}"
+case "$device" in
+cpu | gpu) ;;
 *)
-    echo "error: DEVICE is $DEVICE; give cpu or gpu" >&2
+    echo "error: DEVICE is $device; give cpu or gpu" >&2
     exit 2
     ;;
 esac
 source setup.sh
 
-"$PYTHON" -m DemoData.generate --root "$out/data" --train 1600 --test 24 --size 640 --seed 1
+# draw FOLDER COUNT SIDE SEED: drawn portraits and scenes, and the real portraits at that size
+draw() {
+    "$PYTHON" -m DemoData.generate --root "$out/$1" --train "$2" --test 24 --size "$3" --seed "$4"
+    [ -z "$portraits" ] || "$PYTHON" -m checkpoints.shrink --portraits "$portraits" --side "$3" --output "$out/$1/real"
+}
+
+# learn RUN DATA STOP STEPS OPTION...: train up to STOP of STEPS, or go on
+learn() {
+    local run="$out/$1" data="$out/$2" stop="$3" steps="$4" resume=() real=() last
+    shift 4
+    [ -z "$portraits" ] || real=(--portraits "$data/real" --portrait_repeat 9)
+    [ ! -d "$run/logger" ] || resume=(--resume)
+    printf -v last '%010d' "$stop"
+    [ -e "$run/logger/$last.pth" ] || "$PYTHON" train.py --train_dir "$run" --model_version demo \
+        --data_root "$data" "${real[@]}" --backgrounds "$out/scenes" --replace_share 0.5 --degrade \
+        --schedule cosine --schedule_steps "$steps" --max_steps "$stop" --clip 1 --ema 0.998 \
+        --precision "${PRECISION:-auto}" --seed 7 --save_every 250 --val_every 0 "$@" "${resume[@]}"
+}
+
+draw data 1600 640 1
 mkdir -p "$out/scenes"
 for folder in "$out/data/BG-20K/train" ${backgrounds:+"$backgrounds"}; do
     find "$(realpath "$folder")" -maxdepth 1 -type f -exec ln -sf -t "$out/scenes" {} +
 done
-[ -d "$out/run/logger" ] && resume=(--resume) || resume=()
-printf -v last '%010d' "$stop"
-[ -e "$out/run/logger/$last.pth" ] || "$PYTHON" train.py --train_dir "$out/run" \
-    --model_version demo --data_root "$out/data" "${portraits[@]}" --backgrounds "$out/scenes" \
-    --replace_share 0.5 --degrade --lr 1e-3 --schedule cosine --schedule_steps $steps \
-    --warmup_steps 100 --max_steps $stop --clip 1 --ema 0.998 --precision auto --seed 7 \
-    --loss_weights coarse_alpha_8=3 coarse_trimap_8=3 coarse_alpha_16=2 coarse_alpha_32=2 \
-    --save_every 250 --val_every 0 "${recipe[@]}" "${resume[@]}"
-"$PYTHON" -m checkpoints.pack --train_dir "$out/run" --output "$out/demo.pth" --overwrite
+if [ "$device" = cpu ]; then
+    # Small photos first, with hardly any region refined: the coarse network needs many samples.
+    draw small 1500 400 11
+    learn coarse small 6000 6000 --gpus --crop_size 256 --batch_size 16 --scale 0.7 1.6 --lr 1e-3 \
+        --warmup_steps 200 --refined_share 0.02 \
+        --loss_weights composite=0 laplacian=0 coarse_alpha_8=3 coarse_trimap_8=3
+    learn run data 1000 1000 --gpus --init "$out/coarse/logger/0000006000.pth" --crop_size 384 \
+        --batch_size 8 --scale 0.7 1.6 --lr 5e-4 --warmup_steps 50 --refined_share 0.1 \
+        --loss_weights coarse_alpha_8=3 coarse_trimap_8=3
+else
+    stop=3000
+    [ ! -e "$out/run/logger/0000003000.pth" ] || stop=6000
+    learn run data $stop 6000 --gpus 0 --crop_size 512 --batch_size 32 --scale 0.6 2.0 --lr 1e-3 \
+        --warmup_steps 100 --num_workers 14 --loss_weights coarse_alpha_8=3 coarse_trimap_8=3
+fi
+"$PYTHON" -m checkpoints.pack --train_dir "$out/run" --max_area 150000 --output "$out/demo.pth" --overwrite
 "$PYTHON" evaluate.py --checkpoint "$out/demo.pth" --data_root "$out/data" --dataset PPM \
-    --protocol pad --with_coarse --output "$out/test" --overwrite
+    --protocol pad --max_area 150000 --with_coarse --output "$out/test" --overwrite

@@ -16,9 +16,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from engine.protocol import predict_at
 from models import load_model
 from models.checkpoint import latest_checkpoint
-from models.inference import predict
 from P3MData.data_loader import P3MDataset
 from utils.arguments import OneSentenceParser, number
 from utils.composition import composite
@@ -63,7 +63,9 @@ def make_rows(model_path: Path, samples: Iterable[Sample]) -> Iterable[list[np.n
     """The five pictures of each sample."""
     model = load_model(model_path)
     for sample in samples:
-        prediction = predict(model, sample.image)
+        prediction = predict_at(
+            model, sample.image, protocol="pad", max_area=model.max_area, precision="auto"
+        )
         foreground, _ = solve_fg_bg(sample.image / np.float32(255), prediction.alpha)
         alpha = _to_8_bits(prediction.alpha)
         green = np.broadcast_to(np.array(GREEN, np.uint8), sample.image.shape)
