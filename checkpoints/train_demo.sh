@@ -31,10 +31,10 @@ cpu | gpu) ;;
 esac
 source setup.sh
 
-# draw FOLDER COUNT SIDE SEED: drawn portraits and scenes, and the real portraits at that size
+# draw FOLDER COUNT TESTS SIDE SEED: drawn portraits and scenes, and the real portraits at that size
 draw() {
-    "$PYTHON" -m DemoData.generate --root "$out/$1" --train "$2" --test 24 --size "$3" --seed "$4"
-    [ -z "$portraits" ] || "$PYTHON" -m checkpoints.shrink --portraits "$portraits" --side "$3" --output "$out/$1/real"
+    "$PYTHON" -m DemoData.generate --root "$out/$1" --train "$2" --test "$3" --size "$4" --seed "$5"
+    [ -z "$portraits" ] || [ "$2" = 0 ] || "$PYTHON" -m checkpoints.shrink --portraits "$portraits" --side "$4" --output "$out/$1/real"
 }
 
 # learn RUN DATA STOP STEPS OPTION...: train up to STOP of STEPS, or go on
@@ -50,19 +50,20 @@ learn() {
         --precision "${PRECISION:-auto}" --seed 7 --save_every 250 --val_every 0 "$@" "${resume[@]}"
 }
 
-draw data 1600 640 1
+draw data 1600 0 640 1
+draw held_out 0 24 768 2
 mkdir -p "$out/scenes"
 for folder in "$out/data/BG-20K/train" ${backgrounds:+"$backgrounds"}; do
     find "$(realpath "$folder")" -maxdepth 1 -type f -exec ln -sf -t "$out/scenes" {} +
 done
 if [ "$device" = cpu ]; then
     # Small photos first, with hardly any region refined: the coarse network needs many samples.
-    draw small 1500 400 11
-    learn coarse small 6000 6000 --gpus --crop_size 256 --batch_size 16 --scale 0.7 1.6 --lr 1e-3 \
+    draw small 1500 0 400 11
+    learn coarse small 3000 6000 --gpus --crop_size 256 --batch_size 16 --scale 0.7 1.6 --lr 1e-3 \
         --warmup_steps 200 --refined_share 0.02 \
         --loss_weights composite=0 laplacian=0 coarse_alpha_8=3 coarse_trimap_8=3
-    learn run data 1000 1000 --gpus --init "$out/coarse/logger/0000006000.pth" --crop_size 384 \
-        --batch_size 8 --scale 0.7 1.6 --lr 5e-4 --warmup_steps 50 --refined_share 0.1 \
+    learn run small 800 800 --gpus --init "$out/coarse/logger/0000003000.pth" --crop_size 256 \
+        --batch_size 16 --scale 0.7 1.6 --lr 7e-4 --warmup_steps 30 --refined_share 0.06 --ema 0.99 \
         --loss_weights coarse_alpha_8=3 coarse_trimap_8=3
 else
     stop=3000
@@ -70,6 +71,6 @@ else
     learn run data $stop 6000 --gpus 0 --crop_size 512 --batch_size 32 --scale 0.6 2.0 --lr 1e-3 \
         --warmup_steps 100 --num_workers 14 --loss_weights coarse_alpha_8=3 coarse_trimap_8=3
 fi
-"$PYTHON" -m checkpoints.pack --train_dir "$out/run" --max_area 150000 --output "$out/demo.pth" --overwrite
-"$PYTHON" evaluate.py --checkpoint "$out/demo.pth" --data_root "$out/data" --dataset PPM \
-    --protocol pad --max_area 150000 --with_coarse --output "$out/test" --overwrite
+"$PYTHON" -m checkpoints.pack --train_dir "$out/run" --max_area 65536 --output "$out/demo.pth" --overwrite
+"$PYTHON" evaluate.py --checkpoint "$out/demo.pth" --data_root "$out/held_out" --dataset PPM \
+    --protocol pad --max_area 65536 --with_coarse --output "$out/test" --overwrite

@@ -177,3 +177,16 @@ def test_nobody_can_be_seen_through() -> None:
         paint_person(generator, canvas, light, person, place(person.pose, 30, (80, 30)))
         soft = ((canvas.alpha > 0.1) & (canvas.alpha < 0.9)).astype(np.uint8)
         assert cv2.erode(soft, np.ones((4, 4), np.uint8)).sum() == 0, seed
+
+
+def test_backdrops_can_be_chosen() -> None:
+    for seed in range(6):
+        red, green, blue = draw_scene(rng(seed), 64, ["screen"], objects=False).mean((0, 1))
+        assert max(green, blue) > 1.5 * red
+    assert not np.array_equal(draw_scene(rng(0), 64, ["screen"]), draw_scene(rng(0), 64))
+
+
+def test_alone_there_is_one_person() -> None:
+    crowds = [len(draw_portrait(rng(i), 64, alone=True).people) for i in range(12)]
+    assert set(crowds) == {1}
+    assert max(len(draw_portrait(rng(i), 64).people) for i in range(12)) > 1

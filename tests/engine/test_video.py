@@ -92,6 +92,7 @@ def test_a_broken_video_leaves_nothing_and_the_next_goes_on(tmp_path, monkeypatc
 
 
 def test_ctrl_c_stops_a_camera():
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
     with stop_at_ctrl_c() as stop:
         os.kill(os.getpid(), signal.SIGINT)
         assert stop.wait(1)
