@@ -32,9 +32,7 @@ def main() -> None:
     )
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--portraits", type=int, default=800, help="drawn to train on")
-    parser.add_argument(
-        "--keep", type=Path, help="folder for data and run, else a passing one"
-    )
+    parser.add_argument("--keep", type=Path, help="folder for data and run, else a passing one")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as passing:
         folder = args.keep or Path(passing)

@@ -4,7 +4,8 @@
         --output sheet.png
 
 A row a portrait of P3M-500-NP (or of any folder with image/ and alpha/, --portraits): photo, truth,
-coarse alpha, refined alpha, and the person before green. --checkpoint is a .pth or a run folder.
+coarse alpha, refined alpha, and the person before green; with --alphas only the three alphas, where
+photos may not be shown. --checkpoint is a .pth or a run folder.
 """
 
 from __future__ import annotations
@@ -99,6 +100,7 @@ def main() -> None:
     add("--portraits", type=Path, help="folder with image/ and alpha/ instead of P3M-500-NP")
     add("--rows", type=number(int, 1), default=6, help="how many portraits")
     add("--side", type=number(int, 32), default=260, help="of a picture, in pixels")
+    add("--alphas", action="store_true", help="leave photo and composite out")
     add("--output", type=Path, required=True, help="the sheet: .png or .jpg")
     add("--overwrite", action="store_true", help="replace a sheet that is there")
     args = parser.parse_args()
@@ -110,7 +112,9 @@ def main() -> None:
     else:
         dataset = P3MDataset(args.data_root, "P3M-500-NP")
         samples = [dataset[i] for i in range(min(args.rows, len(dataset)))]
-    write_image(args.output, draw_sheet(make_rows(path, samples), TITLES, args.side))
+    shown = slice(1, 4) if args.alphas else slice(None)
+    rows = (row[shown] for row in make_rows(path, samples))
+    write_image(args.output, draw_sheet(rows, TITLES[shown], args.side))
 
 
 if __name__ == "__main__":
