@@ -28,7 +28,7 @@ from utils.foreground import solve_fg_bg
 from utils.images import pair_by_stem, read_alpha, read_photo, write_image
 from utils.sample import Sample
 
-TITLES = ("photo", "truth", "coarse alpha", "refined alpha", "composite")
+TITLES: tuple[str, ...] = ("photo", "truth", "coarse alpha", "refined alpha", "composite")
 GREEN = (0, 177, 64)
 HEADER = 24  # px, above the pictures
 
@@ -112,9 +112,10 @@ def main() -> None:
     else:
         dataset = P3MDataset(args.data_root, "P3M-500-NP")
         samples = [dataset[i] for i in range(min(args.rows, len(dataset)))]
-    shown = slice(1, 4) if args.alphas else slice(None)
-    rows = (row[shown] for row in make_rows(path, samples))
-    write_image(args.output, draw_sheet(rows, TITLES[shown], args.side))
+    titles, rows = TITLES, make_rows(path, samples)
+    if args.alphas:
+        titles, rows = titles[1:4], (row[1:4] for row in rows)
+    write_image(args.output, draw_sheet(rows, titles, args.side))
 
 
 if __name__ == "__main__":
