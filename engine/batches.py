@@ -126,7 +126,7 @@ def make_batches(
     places = positions(
         step * batch_size, settings["max_steps"] * batch_size, processes.rank, processes.count
     )
-    workers = share_cores(settings["num_workers"], processes)
+    workers = count_workers(settings["num_workers"], processes)
     loader = DataLoader(
         dataset,
         batch_sampler=BatchSampler(places, batch_size // pieces, drop_last=True),
@@ -138,17 +138,15 @@ def make_batches(
     return iter(loader)
 
 
-def share_cores(wanted: int | None, processes: Processes) -> int:
-    """How many data processes this process has; on a CPU the network's threads leave them room."""
+def count_workers(wanted: int | None, processes: Processes) -> int:
+    """Data processes of this process: as told, else a core each; on a CPU a quarter of the cores.
+
+    There the network needs the cores itself: one data process keeps up with a step of two cores.
+    """
+    if wanted is not None:
+        return wanted
     cores = max(1, (os.cpu_count() or 1) // processes.count)
-    if processes.device.type != "cpu":
-        return min(16, cores) if wanted is None else wanted
-    workers = max(1, cores // 4) if wanted is None else wanted
-    if "OMP_NUM_THREADS" not in os.environ:
-        # OpenMP's threads spin while they wait: more of them than free cores take longer than fewer
-        # (on two cores beside one data process 28 samples/s with two, 41 with one).
-        torch.set_num_threads(max(1, cores - workers))
-    return workers
+    return min(16, cores) if processes.device.type != "cpu" else max(1, cores // 4)
 
 
 def _start_worker(number: int) -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.batches import Mixture, check_split, make_batches, share_cores, to_device
+from engine.batches import Mixture, check_split, count_workers, make_batches, to_device
 from engine.distributed import Processes
 from P3MData.data_loader import TrainingSet
 from utils.errors import InputError
@@ -93,17 +93,9 @@ def test_splits_that_do_not_work_out_are_refused(dataset, processes, said):
 
 
 @pytest.mark.parametrize(
-    ("cores", "wanted", "told", "workers", "threads"),
-    [(2, None, None, 1, [1]), (16, None, None, 4, [12]), (2, 2, None, 2, [1]), (4, 1, "4", 1, [])],
+    ("cores", "wanted", "device", "workers"),
+    [(2, None, "cpu", 1), (16, None, "cpu", 4), (2, 0, "cpu", 0), (16, None, "cuda", 16)],
 )
-def test_on_a_cpu_threads_and_data_processes_share_the_cores(
-    monkeypatch, cores, wanted, told, workers, threads
-):
-    chosen = []
+def test_data_processes_leave_a_cpu_to_the_network(monkeypatch, cores, wanted, device, workers):
     monkeypatch.setattr("os.cpu_count", lambda: cores)
-    monkeypatch.setattr(torch, "set_num_threads", chosen.append)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    if told:
-        monkeypatch.setenv("OMP_NUM_THREADS", told)
-    assert share_cores(wanted, Processes(0, 1, CPU)) == workers
-    assert chosen == threads
+    assert count_workers(wanted, Processes(0, 1, torch.device(device))) == workers
