@@ -17,7 +17,7 @@ for seed in ${SEEDS:-1 2 3}; do
         [ -e "$run/logger/$last.pth" ] || "$PYTHON" train.py --train_dir "$run" --gpus --model_version demo \
             --init_coarse "$COARSE" --data_root "$DATA" --seed "$seed" --crop_size 256 --batch_size 16 \
             --scale 0.7 1.6 --degrade --lr 5e-4 --schedule cosine --schedule_steps "$steps" \
-            --warmup_steps 20 --max_steps "$steps" --clip 1 --refined_share 0.08 --val_every 0 "${options[@]}"
+            --warmup_steps "$((steps / 20))" --max_steps "$steps" --clip 1 --refined_share 0.08 --val_every 0 "${options[@]}"
         "$PYTHON" evaluate.py --checkpoint "$run/logger/$last.pth" --data_root "$DATA" --dataset PPM \
             --protocol pad --max_area "${AREA:-150000}" --with_coarse --output "$run/test" --overwrite
     done
