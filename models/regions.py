@@ -11,6 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 UNKNOWN = 1  # channel of the coarse trimap
+SEARCH_CHUNK = (
+    4096  # cells whose neighbours are looked up at once on a CPU, so that caches hold them
+)
 
 
 def select_cells(trimap: Tensor) -> Tensor:
@@ -140,24 +143,32 @@ def nearest_cells(cells: Tensor, shape: tuple[int, int, int], num_neighbours: in
     wanted = others.clamp(max=num_neighbours)
     searching = torch.arange(len(cells), device=cells.device)
     neighbours = searching[:, None].repeat(1, num_neighbours)
+    chunk = SEARCH_CHUNK if cells.device.type == "cpu" else max(1, len(cells))
     radius = 3
     while len(searching):
-        near = _cells_in_disc(cells, searching, shape, radius)  # (M, offsets), -1: no cell
-        order = (near >= 0).cumsum(dim=1)
-        row, offset = ((near >= 0) & (order <= wanted[searching, None])).nonzero(as_tuple=True)
-        neighbours[searching[row], order[row, offset] - 1] = near[row, offset]
-        searching = searching[order[:, -1] < wanted[searching]]
+        grid, place, offsets = _index_grid(cells, shape, radius)
+        wanting = []
+        for centres in searching.split(chunk):
+            near = grid[place[centres, None] + offsets]  # (M, offsets), -1: no cell
+            order = (near >= 0).cumsum(dim=1)
+            row, offset = ((near >= 0) & (order <= wanted[centres, None])).nonzero(as_tuple=True)
+            neighbours[centres[row], order[row, offset] - 1] = near[row, offset]
+            wanting.append(centres[order[:, -1] < wanted[centres]])
+        searching = torch.cat(wanting)
         radius *= 2
     slots = torch.arange(num_neighbours, device=cells.device) % wanted.clamp(min=1)[:, None]
     return neighbours.gather(1, slots)
 
 
-def _cells_in_disc(
-    cells: Tensor, centres: Tensor, shape: tuple[int, int, int], radius: int
-) -> Tensor:
-    """What lies within `radius` of cells[centres]: (M, offsets) indices into `cells`, -1 for none.
+def _index_grid(
+    cells: Tensor, shape: tuple[int, int, int], radius: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A flat grid of indices into `cells`, to look up what lies within `radius` of each.
 
-    Offsets are sorted by distance, then row, then column; the centre itself is left out.
+    Returns:
+        the grid, -1 where no cell is, with a margin of `radius` around each image; (N,) each
+        cell's place in it; and what to add for the places of the disc around a cell, sorted by
+        distance, then row, then column, the cell itself left out.
     """
     B, h, w = shape
     H, W = h + 2 * radius, w + 2 * radius
@@ -169,4 +180,4 @@ def _cells_in_disc(
     distance = (dy**2 + dx**2).flatten()
     order = distance.argsort(stable=True)  # row-major before, so ties stay in (row, column) order
     order = order[1 : int((distance <= radius**2).sum())]
-    return grid[place[centres, None] + (dy * W + dx).flatten()[order]]
+    return grid, place, (dy * W + dx).flatten()[order]
