@@ -116,6 +116,7 @@ def build_model(config: MattingConfig) -> MattingModel:
     """A MattingModel with random weights, float32, on the CPU; never downloads."""
     backbone = Backbone(
         config.backbone,
+        config.stem_widths,
         embed_dim=config.embed_dim,
         depths=config.depths,
         num_heads=config.num_heads,

@@ -57,3 +57,16 @@ def test_imagenet_weights_of_another_shape_are_refused(tmp_path):
     torch.save(timm.create_model(NAME, num_classes=2).state_dict(), tmp_path / "swin.pth")
     with pytest.raises(InputError, match="do not fit this configuration"):
         Backbone(NAME, **TINY).load_imagenet(tmp_path / "swin.pth")
+
+
+def test_a_convolutional_stem_keeps_the_strides():
+    backbone = Backbone(NAME, (4, 8, 8), **TINY)
+    shapes = [tuple(f.shape[1:]) for f in backbone(torch.rand(2, 3, 128, 256))]
+    assert shapes == [(8, 8, 16), (16, 4, 8), (32, 2, 4), (64, 1, 2)]
+    assert not [m for m in backbone.modules() if getattr(m, "kernel_size", None) == (16, 16)]
+
+
+def test_imagenet_weights_do_not_fit_behind_a_stem(tmp_path):
+    torch.save(timm.create_model(NAME, num_classes=2).state_dict(), tmp_path / "swin.pth")
+    with pytest.raises(InputError, match="do not fit this configuration"):
+        Backbone(NAME, (4, 8, 8)).load_imagenet(tmp_path / "swin.pth")

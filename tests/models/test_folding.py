@@ -1,5 +1,7 @@
 """What inference runs is the same function as what training trains."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -14,8 +16,13 @@ SMALL = MattingConfig(
 
 @pytest.fixture(scope="module")
 def model():
+    return randomised(SMALL)
+
+
+def randomised(config):
+    """A network whose norms and biases are no longer those of an untrained one."""
     torch.manual_seed(0)
-    model = build_model(SMALL)
+    model = build_model(config)
     for name, value in {**dict(model.named_parameters()), **dict(model.named_buffers())}.items():
         if name.endswith(("running_mean", "bias", "position_bias")):
             torch.nn.init.normal_(value.data, std=0.3)
@@ -25,7 +32,9 @@ def model():
 
 
 @torch.no_grad()
-def test_folded_network_gives_the_same_numbers(model):
+@pytest.mark.parametrize("stem", [None, (4, 8, 8)])
+def test_folded_network_gives_the_same_numbers(stem):
+    model = randomised(replace(SMALL, stem_widths=stem))
     folded = fold_for_inference(model)
     image = torch.rand(2, 3, 256, 384)
     ours, theirs = model.coarse(image), folded.coarse(image)
