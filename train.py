@@ -22,7 +22,7 @@ from engine.batches import (
     solve_portraits,
 )
 from engine.distributed import Processes, gpus_to_launch, join, launch, seed_run
-from engine.optimisation import make_network, make_state
+from engine.optimisation import make_network, make_state, set_training
 from engine.run_state import RunFolder, RunState
 from engine.train_arguments import network_config, parse_arguments, to_plain
 from engine.training import train
@@ -74,6 +74,7 @@ def run(
             f" --max_steps than {settings['max_steps']}"
         )
     batches = make_batches(dataset, settings, processes, state.step)
+    set_training(model, settings)
     network = make_network(model, settings, processes)
     if processes.is_main:
         describe(settings, processes, state, portraits)

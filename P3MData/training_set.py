@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -13,13 +13,14 @@ import torch
 from P3MData.augment import V2_SCALE, sample_background_warp, sample_colours, sample_warp
 from P3MData.degrade import GREY_SHARE
 from P3MData.recipe import Recipe, carry_out
+from P3MData.recombination import SECOND_SHARE, join_people, light_people
 from utils.errors import InputError
 from utils.images import list_images, read_photo
 from utils.sample import Sample
 
 Value = TypeVar("Value")
 LAYERS = ("image", "foreground", "background", "alpha")
-ORDER, CONTENT, SCENES = range(3)  # streams of random numbers that never meet
+ORDER, CONTENT, SCENES, SECOND = range(4)  # streams of random numbers that never meet
 
 
 class Samples(Protocol):
@@ -30,6 +31,22 @@ class Samples(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Sample: ...
+
+
+class Kept(Generic[Value]):
+    """A function whose answers are kept in memory, in each process its own.
+
+    An error isn't kept.
+    """
+
+    def __init__(self, read: Callable[[Any], Value]) -> None:
+        self.read = read
+        self.answers: dict[Hashable, Value] = {}
+
+    def __call__(self, key: Any) -> Value:
+        if key not in self.answers:
+            self.answers[key] = self.read(key)
+        return self.answers[key]
 
 
 def positions(start: int, stop: int, rank: int = 0, world: int = 1) -> range:
@@ -56,8 +73,11 @@ class TrainingSet(torch.utils.data.Dataset):
         version: "V1" or "V2", see `P3MData.augment`.
         backgrounds: folder of scenes without people (BG-20K/train), or None.
         replace: share of the samples whose background is replaced by one of these.
+        recombine: second people, and light of their own, where the background is replaced; see
+            `P3MData.recombination`.
         degrade: blur, noise and JPEG on the photo, and grey samples, see `P3MData.degrade`.
         scale: of "V2", smallest and largest, times the scale at which the photo covers the crop.
+        keep: hold decoded scenes in memory.
 
     Raises:
         MissingError, InputError: if `samples` is empty or `backgrounds` is no folder of images.
@@ -72,8 +92,10 @@ class TrainingSet(torch.utils.data.Dataset):
         version: str = "V2",
         backgrounds: Path | None = None,
         replace: float = 0.5,
+        recombine: bool = False,
         degrade: bool = False,
         scale: tuple[float, float] = V2_SCALE,
+        keep: bool = False,
     ) -> None:
         if not len(samples):
             raise InputError("there is no sample to train on")
@@ -83,8 +105,10 @@ class TrainingSet(torch.utils.data.Dataset):
         self.version = version
         self.scenes = list(list_images(backgrounds).values()) if backgrounds else []
         self.replace = replace if self.scenes else 0.0
+        self.recombine = recombine
         self.degrade = degrade
         self.scale = scale
+        self.read_scene: Callable[[Path], np.ndarray] = Kept(read_photo) if keep else read_photo
         # Shared by the workers, so that each broken file is said once.
         self._broken = torch.zeros(len(samples), dtype=torch.bool).share_memory_()
         self._broken_scenes = torch.zeros(len(self.scenes), dtype=torch.bool).share_memory_()
@@ -108,12 +132,25 @@ class TrainingSet(torch.utils.data.Dataset):
         scene = scene_warp = None
         if rng.random() < self.replace:
             order = self._random(SCENES, position).permutation(len(self.scenes))
-            scene = self._load(lambda i: read_photo(self.scenes[i]), order, self._broken_scenes)
+            scene = self._load(self._scene, order, self._broken_scenes)
             scene_warp = sample_background_warp(rng, scene.shape[:2], self.size)
             del layers["image"], layers["background"]
+            if self.recombine:
+                layers |= self._recombine(layers, position)
         return Recipe(
             sample.name, seed, self.size, layers, warp, colours, scene, scene_warp, self.degrade
         )
+
+    def _scene(self, index: int) -> np.ndarray:
+        return self.read_scene(self.scenes[index])
+
+    def _recombine(self, layers: dict[str, np.ndarray], position: int) -> dict[str, np.ndarray]:
+        rng = self._random(SECOND, position)
+        if rng.random() < SECOND_SHARE:
+            order = rng.permutation(len(self.samples))
+            second = self._load(self.samples.__getitem__, order, self._broken)
+            layers = join_people(rng, layers, {n: getattr(second, n) for n in layers})
+        return layers | {"foreground": light_people(rng, layers["foreground"])}
 
     def _load(self, read: Callable[[int], Value], order: np.ndarray, broken: torch.Tensor) -> Value:
         """read(i) of the first i in `order` that works; says once what does not."""

@@ -69,9 +69,9 @@ def measure(args: argparse.Namespace, settings: dict) -> None:
         model.refined_share = settings["refined_share"]
         model.to(device).to(memory_format=torch.channels_last)
         state = make_state(model, settings, device)
+        set_training(model, settings)
         network = make_network(model, settings, processes)
         batches = make_batches(open_training_set(settings), settings, processes, 0)
-        set_training(model, settings["freeze_bn"])
         waited, elapsed, refined = 0.0, 0.0, 0.0
         for number in range(settings["max_steps"]):
             begin = time.perf_counter()

@@ -2,7 +2,8 @@
 
     python -m checkpoints.shrink --portraits FOLDER --side 400 --output SMALL
 
-FOLDER and SMALL hold image/ and alpha/. What is there already is kept.
+FOLDER and SMALL hold image/ and alpha/; SMALL gets fg/ and bg/, too, the estimated layers. What is
+there already is kept.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ def main() -> None:
     dataset = PortraitDataset(args.portraits)
     for name in dataset.names:
         shrink(dataset, name, args.side, args.output)
+    PortraitDataset(args.output).solve()
     print(f"{args.output}: {len(dataset)} portraits, shorter side at most {args.side} pixels")
 
 

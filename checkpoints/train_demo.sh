@@ -37,25 +37,35 @@ draw() {
     [ -z "$portraits" ] || [ "$2" = 0 ] || "$PYTHON" -m checkpoints.shrink --portraits "$portraits" --side "$4" --output "$out/$1/real"
 }
 
+# scenes FOLDER TIMES: what people are set before; of real scenes there are few, so each counts several times
+scenes() {
+    local i file
+    mkdir -p "$out/scenes"
+    for ((i = 1; i <= $2; i++)); do
+        for file in "$(realpath "$1")"/*.*; do
+            ln -sf "$file" "$out/scenes/$(basename "$(dirname "$file")")-$i-$(basename "$file")"
+        done
+    done
+}
+
 # learn RUN DATA STOP STEPS OPTION...: train up to STOP of STEPS, or go on
 learn() {
     local run="$out/$1" data="$out/$2" stop="$3" steps="$4" resume=() real=() last
     shift 4
-    [ -z "$portraits" ] || real=(--portraits "$data/real" --portrait_repeat 9)
+    [ -z "$portraits" ] || real=(--portraits "$data/real" --portrait_repeat 24)
     [ ! -d "$run/logger" ] || resume=(--resume)
     printf -v last '%010d' "$stop"
     [ -e "$run/logger/$last.pth" ] || "$PYTHON" train.py --train_dir "$run" --model_version demo \
-        --data_root "$data" "${real[@]}" --backgrounds "$out/scenes" --replace_share 0.5 --degrade \
-        --schedule cosine --schedule_steps "$steps" --max_steps "$stop" --clip 1 --ema 0.998 \
-        --precision "${PRECISION:-auto}" --seed 7 --save_every 250 --val_every 0 "$@" "${resume[@]}"
+        --data_root "$data" "${real[@]}" --backgrounds "$out/scenes" --replace_share 0.6 --recombine \
+        --degrade --schedule cosine --schedule_steps "$steps" --max_steps "$stop" --clip 1 --keep_data \
+        --precision "${PRECISION:-auto}" --seed 7 --save_every 500 --val_every 0 "$@" "${resume[@]}"
 }
 
-draw data 1600 0 640 1
 draw held_out 0 24 768 2
-mkdir -p "$out/scenes"
-for folder in "$out/data/BG-20K/train" ${backgrounds:+"$backgrounds"}; do
-    find "$(realpath "$folder")" -maxdepth 1 -type f -exec ln -sf -t "$out/scenes" {} +
-done
+if [ "$device" = cpu ]; then data=small; draw small 3000 0 400 11; else data=data; draw data 3000 0 640 11; fi
+scenes "$out/$data/BG-20K/train" 1
+[ -z "$portraits" ] || scenes "$out/$data/real/bg" 2
+[ -z "$backgrounds" ] || scenes "$backgrounds" 8
 if [ "$device" = cpu ]; then
     # Small photos first, with hardly any region refined: the coarse network needs many samples.
     draw small 1500 0 400 11

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from engine.optimisation import Settings
 from models.matting import REGION
 from P3MData.data_loader import P3MDataset, TrainingSet, positions
 from P3MData.portraits import PortraitDataset
+from P3MData.training_set import Kept
 from utils.errors import InputError, MissingError
 from utils.sample import Sample
 
@@ -28,23 +29,24 @@ class Mixture:
 
     Args:
         parts: data sets of samples with foreground and background, and how often each counts.
+        keep: hold decoded samples in memory.
     """
 
-    def __init__(self, parts: Sequence[tuple[Any, int]]) -> None:
-        self.places = [
-            (dataset, i)
-            for dataset, times in parts
-            for i in range(len(dataset))
-            for _ in range(times)
-        ]
-        self.names = [dataset.names[i] for dataset, i in self.places]
+    def __init__(self, parts: Sequence[tuple[Any, int]], keep: bool = False) -> None:
+        self.names: list[str] = []
+        self.places: list[tuple[Callable[[int], Sample], int]] = []
+        for dataset, times in parts:
+            read = Kept(dataset.__getitem__) if keep else dataset.__getitem__
+            for i, name in enumerate(dataset.names):
+                self.names += [name] * times
+                self.places += [(read, i)] * times
 
     def __len__(self) -> int:
         return len(self.places)
 
     def __getitem__(self, index: int) -> Sample:
-        dataset, i = self.places[index]
-        return dataset[i]
+        read, i = self.places[index]
+        return read(i)
 
 
 def open_training_set(settings: Settings) -> TrainingSet:
@@ -65,14 +67,16 @@ def open_training_set(settings: Settings) -> TrainingSet:
         standard = Path(settings["data_root"]) / "BG-20K" / "train"
         backgrounds = standard if standard.is_dir() else None
     return TrainingSet(
-        Mixture(parts),
+        Mixture(parts, settings["keep_data"]),
         crop_size=settings["crop_size"],
         seed=settings["seed"],
         version=settings["augmentation"],
         backgrounds=backgrounds,
         replace=settings["replace_share"],
+        recombine=settings["recombine"],
         degrade=settings["degrade"],
         scale=tuple(settings["scale"]),
+        keep=settings["keep_data"],
     )
 
 

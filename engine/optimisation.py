@@ -81,10 +81,15 @@ def make_network(model: MattingModel, settings: Settings, processes: Processes) 
     )
 
 
-def set_training(model: MattingModel, freeze_bn: bool) -> None:
-    """Training mode; with `freeze_bn` the batch norms go on using their running statistics."""
+def set_training(model: MattingModel, settings: Settings) -> None:
+    """Training mode, less what is frozen: all batch norms' statistics, or the coarse network.
+
+    Call it before the model is spread over processes: frozen weights have no gradients to share.
+    """
     model.train()
-    if freeze_bn:
+    if settings["freeze_coarse"]:
+        model.coarse_network.requires_grad_(False).eval()
+    if settings["freeze_bn"]:
         for module in model.modules():
             if isinstance(module, _BatchNorm):
                 module.eval()

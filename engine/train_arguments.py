@@ -23,8 +23,8 @@ from utils.errors import InputError
 # What doesn't shape the result: a resumed run may be given other values of these.
 FREE = {
     "gpus", "train_dir", "resume", "data_root", "portraits", "backgrounds", "num_workers",
-    "max_steps", "save_every", "keep_last", "keep_every", "val_every", "val_images", "log_every",
-    "panel_every", "precision", "compile", "accumulate",
+    "keep_data", "max_steps", "save_every", "keep_last", "keep_every", "val_every", "val_images",
+    "log_every", "panel_every", "precision", "compile", "accumulate",
 }  # fmt: skip
 UNSET: Any = object()
 
@@ -86,7 +86,9 @@ def make_parser(description: str) -> argparse.ArgumentParser:
         help="of the photo in V2; 1: it just covers the crop",
         **scales,
     )
+    add("--recombine", action="store_true", help="second people and other light on these samples")
     add("--degrade", action="store_true", help="blur, noise, JPEG and grey on some samples")
+    add("--keep_data", action="store_true", help="decoded, in the memory of each data process")
     add("--crop_size", type=positive, default=896, help="side of a sample, a multiple of 128")
     add("--batch_size", type=positive, default=8, help="samples a step, of all processes together")
     add("--accumulate", type=positive, default=1, help="parts a batch is run in, to save memory")
@@ -105,7 +107,9 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     add("--no_pretrained", action="store_true", help="begin with random weights (default of demo)")
     add("--init", type=Path, help="fine-tune: begin with this checkpoint, ours or the authors'")
     add("--init_coarse", type=Path, help="its coarse network alone; the refinement begins anew")
-    group.add_argument("--freeze_bn", action="store_true", help="keep the batch norms' statistics")
+    add = group.add_argument
+    add("--freeze_bn", action="store_true", help="keep the batch norms' statistics")
+    add("--freeze_coarse", action="store_true", help="train the refinement alone; with --init*")
 
     group = parser.add_argument_group("optimisation")
     add = group.add_argument
@@ -188,6 +192,13 @@ def check(values: Mapping[str, Any]) -> None:
     length, warmup = values["schedule_steps"], values["warmup_steps"]
     if values["schedule"] == "cosine" and (length is None or length <= warmup):
         raise InputError("--schedule cosine needs --schedule_steps, more than --warmup_steps")
+    if values["freeze_coarse"] and (
+        values["no_refinement"] or not (values["init"] or values["init_coarse"])
+    ):
+        raise InputError(
+            "--freeze_coarse trains the refinement alone: leave out --no_refinement, and name a"
+            " trained coarse network with --init or --init_coarse"
+        )
     if values["no_p3m"] and not values["portraits"]:
         raise InputError("--no_p3m leaves nothing to train on; name a folder with --portraits")
 

@@ -147,7 +147,6 @@ def train(
     )
     stopping = False
     with StopRequest() as stop, bar:
-        set_training(state.model, settings["freeze_bn"])
         while state.step < settings["max_steps"] and not stopping:
             begin = time.perf_counter()
             parts = [next(batches) for _ in range(settings["accumulate"])]
@@ -167,7 +166,7 @@ def train(
             validating = finished or _due(state.step, settings["val_every"])
             if validation and validating and not stopping:
                 metrics = validate(state.evaluated, validation, settings, processes, stop)
-                set_training(state.model, settings["freeze_bn"])
+                set_training(state.model, settings)
                 stopping = not metrics
                 _note_validation(metrics, state, processes, folder, watch)
             if (saving or stopping) and processes.is_main:

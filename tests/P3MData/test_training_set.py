@@ -105,6 +105,32 @@ def test_a_share_of_the_backgrounds_is_replaced(scenes):
     assert 8 < sum(grey) < 32
 
 
+def test_recombined_samples_are_composites_and_only_where_a_scene_is(scenes):
+    options = {"crop_size": 128, "backgrounds": scenes}
+    plain = TrainingSet(Portraits(), **options, replace=1.0)
+    varied = TrainingSet(Portraits(), **options, replace=1.0, recombine=True)
+    changed = 0
+    for position in range(24):
+        item = {k: v.float() for k, v in varied[position].items() if torch.is_tensor(v)}
+        a = item["alpha"] / 255
+        composed = a * item["foreground"] + (1 - a) * item["background"]
+        assert (composed - item["image"]).abs().max() <= 0.51
+        changed += not same(varied[position], plain[position])
+    assert 5 < changed < 24
+    own = TrainingSet(Portraits(), **options, replace=0.0, recombine=True)
+    assert same(own[1], TrainingSet(Portraits(), **options, replace=0.0)[1])
+
+
+def test_kept_scenes_are_read_once_and_change_nothing(scenes):
+    options = {"crop_size": 128, "backgrounds": scenes, "replace": 1.0}
+    kept = TrainingSet(Portraits(), **options, keep=True)
+    fresh = TrainingSet(Portraits(), **options)
+    assert all(same(kept[i], fresh[i]) for i in range(8))
+    for path in scenes.iterdir():
+        path.unlink()
+    assert same(kept[3], kept[3])
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_broken_portraits_are_skipped_and_said_once(capfd, workers):
     data = TrainingSet(Portraits(5, broken=(1, 3)), crop_size=128)

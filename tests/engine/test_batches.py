@@ -39,6 +39,21 @@ def test_a_mixture_counts_each_part_as_often_as_told():
     assert [mixture[i].name for i in range(5)] == mixture.names
 
 
+def test_a_mixture_can_keep_what_it_has_read():
+    class Counted(Drawn):
+        reads = 0
+
+        def __getitem__(self, index):
+            self.reads += 1
+            return super().__getitem__(index)
+
+    once, each_time = Counted("ab"), Counted("ab")
+    for part, keep in ((once, True), (each_time, False)):
+        mixture = Mixture([(part, 3)], keep)
+        assert [mixture[i].name for i in range(6)] == mixture.names
+    assert (once.reads, each_time.reads) == (2, 6)
+
+
 def seeds_by_step(dataset, processes, start=0):
     """One list of sample seeds a step, sorted, of all processes together."""
     steps = {}

@@ -57,6 +57,12 @@ def test_the_defaults_are_the_papers(tmp_path):
     assert rates == pytest.approx([1e-4, 1e-4, 1e-5, 1e-5, 1e-6])
 
 
+@pytest.mark.parametrize("words", [[], ["--no_refinement", "--init_coarse", "a.pth"]])
+def test_freezing_what_is_not_trained_or_all_there_is_is_refused(tmp_path, words):
+    with pytest.raises(InputError, match=r"--init or --init_coarse"):
+        parse(tmp_path / "new", "--freeze_coarse", *words)
+
+
 def test_cosine_with_warm_up(tmp_path):
     words = ["--lr", "1", "--schedule", "cosine", "--schedule_steps", "30", "--warmup_steps", "10"]
     values = parse(tmp_path / "new", *words)

@@ -311,6 +311,16 @@ def test_the_coarse_network_of_another_configuration_begins_an_ablation(run, tmp
         run(tmp_path / "third", model_version="demo", **options)
 
 
+def test_a_frozen_coarse_network_stays_while_the_refinement_learns(run, tmp_path):
+    run(tmp_path / "first", max_steps=1)
+    checkpoint = tmp_path / "first/logger/0000000001.pth"
+    options = {"no_pretrained": None, "init": checkpoint, "freeze_coarse": True, "val_every": 1}
+    run(tmp_path / "second", max_steps=2, **options)
+    first, second = final(tmp_path / "first", 1)["model"], final(tmp_path / "second", 2)["model"]
+    for name, values in second.items():
+        assert torch.equal(first[name], values) == name.startswith("coarse_network"), name
+
+
 def test_ablations_train(run, tmp_path):
     for number, option in enumerate(("no_attention", "no_refinement")):
         folder = tmp_path / option

@@ -1,0 +1,68 @@
+"""From few people, much variety: a second person in the picture, and light of their own.
+
+For training small networks on few portraits; the paper's recipe does without. Only where a scene
+takes the background's place: there the photo is composed of the layers anyway.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+Layers = dict[str, np.ndarray]
+
+SECOND_SHARE = 0.2  # of the samples that get a second person
+SECOND_SCALE = (0.5, 1.2)  # of the second person, times the scale at which both photos are as high
+SECOND_SHIFT = 0.5  # of the photo's width, to both sides
+SECOND_SINK = 0.4  # of the photo's height, downwards only, so that cut-off bodies don't hover
+LIGHT_SHARE = 0.4  # of the samples whose people are darker or brighter than the scene
+LIGHT = (0.06, 1.4)  # factor of that; the darkest are silhouettes
+TINT = 0.15  # of each colour, to both sides
+
+
+def join_people(rng: np.random.Generator, first: Layers, second: Layers) -> Layers:
+    """Set the second person beside, before or behind the first.
+
+    Args:
+        first, second: foreground (H, W, 3) and alpha (H, W), uint8; sizes may differ.
+
+    Returns:
+        foreground and alpha of both together, of the first one's size.
+    """
+    placed = _place(rng, second, first["alpha"].shape)
+    front, back = (first, placed) if rng.random() < 0.5 else (placed, first)
+    a = front["alpha"].astype(np.float32) / 255
+    b = back["alpha"].astype(np.float32) / 255 * (1 - a)
+    alpha = a + b
+    share = np.divide(a, alpha, out=np.ones_like(a), where=alpha > 0)[..., None]
+    foreground = share * front["foreground"] + (1 - share) * back["foreground"]
+    return {
+        "foreground": np.rint(foreground).astype(np.uint8),
+        "alpha": np.rint(alpha * 255).astype(np.uint8),
+    }
+
+
+def _place(rng: np.random.Generator, layers: Layers, size: tuple[int, ...]) -> Layers:
+    (H, W), (h, w) = size, layers["alpha"].shape
+    scale = H / h * rng.uniform(*SECOND_SCALE)
+    x = (W - scale * w) / 2 + rng.uniform(-1, 1) * SECOND_SHIFT * W
+    y = max(0.0, H - scale * h) + rng.uniform(0, SECOND_SINK) * H
+    mirrored = -1 if rng.random() < 0.5 else 1
+    if mirrored < 0:
+        x += scale * (w - 1)
+    matrix = np.array([[mirrored * scale, 0, x], [0, scale, y]])
+    return {
+        # Beyond the photo nobody is; the colour there does not matter.
+        "alpha": cv2.warpAffine(layers["alpha"], matrix, (W, H)),
+        "foreground": cv2.warpAffine(
+            layers["foreground"], matrix, (W, H), borderMode=cv2.BORDER_REPLICATE
+        ),
+    }
+
+
+def light_people(rng: np.random.Generator, foreground: np.ndarray) -> np.ndarray:
+    """Another exposure and tint: (H, W, 3) uint8, on some samples."""
+    if rng.random() >= LIGHT_SHARE:
+        return foreground
+    gain = np.exp(rng.uniform(*np.log(LIGHT))) * (1 + rng.uniform(-TINT, TINT, 3))
+    return cv2.transform(foreground, np.diag(gain))

@@ -1,0 +1,46 @@
+"""Second people and other light: what is set together stays a composite of its layers."""
+
+import numpy as np
+
+from P3MData.recombination import LIGHT, join_people, light_people
+from utils.composition import composite
+
+
+def disc(side, radius, colour):
+    y, x = np.mgrid[:side, :side]
+    distance = np.hypot(y - 0.6 * side, x - side / 2)
+    alpha = (np.clip((radius - distance) / 8 + 0.5, 0, 1) * 255).astype(np.uint8)
+    return {"foreground": np.full((side, side, 3), colour, np.uint8), "alpha": alpha}
+
+
+def test_two_people_are_a_union_and_keep_the_size_of_the_first():
+    first, second = disc(160, 40, (200, 10, 10)), disc(320, 80, (10, 10, 200))
+    seen = set()
+    for seed in range(12):
+        both = join_people(np.random.default_rng(seed), first, second)
+        assert both["alpha"].shape == (160, 160)
+        assert both["foreground"].shape == (160, 160, 3)
+        assert (both["alpha"].astype(int) >= first["alpha"].astype(int) - 1).all()
+        seen.add(bool((both["alpha"] > first["alpha"]).sum() > 400))
+        solid = both["alpha"] == 255
+        assert both["foreground"][solid][:, 1].max() <= 10  # no third colour comes in
+    assert True in seen
+
+
+def test_joined_layers_compose_to_what_the_eye_would_see():
+    """The front one over (the back one over the scene) equals the joined layers over the scene."""
+    first, second = disc(160, 50, (200, 20, 20)), disc(160, 50, (20, 20, 200))
+    scene = np.full((160, 160, 3), 120, np.uint8)
+    nobody = {**second, "alpha": np.zeros_like(second["alpha"])}
+    alone = join_people(np.random.default_rng(0), first, nobody)
+    assert np.abs(alone["alpha"].astype(int) - first["alpha"]).max() == 0
+    pictures = [composite(p["foreground"], scene, p["alpha"]).astype(int) for p in (alone, first)]
+    assert np.abs(pictures[0] - pictures[1]).max() <= 1
+
+
+def test_light_darkens_some_people_to_silhouettes_and_leaves_others():
+    grey = np.full((8, 8, 3), 150, np.uint8)
+    means = [light_people(np.random.default_rng(seed), grey).mean() for seed in range(200)]
+    assert sum(mean == 150 for mean in means) > 80
+    assert min(means) < 150 * LIGHT[0] * 2
+    assert max(means) > 150
