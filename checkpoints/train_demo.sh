@@ -57,7 +57,7 @@ learn() {
     printf -v last '%010d' "$stop"
     [ -e "$run/logger/$last.pth" ] || "$PYTHON" train.py --train_dir "$run" --model_version demo \
         --data_root "$data" "${real[@]}" --backgrounds "$out/scenes" --replace_share 0.6 --recombine \
-        --degrade --schedule cosine --schedule_steps "$steps" --max_steps "$stop" --clip 1 --keep_data \
+        --degrade --scale 0.6 1.7 --schedule cosine --schedule_steps "$steps" --max_steps "$stop" --clip 1 \
         --precision "${PRECISION:-auto}" --seed 7 --save_every 500 --val_every 0 "$@" "${resume[@]}"
 }
 
@@ -66,20 +66,21 @@ if [ "$device" = cpu ]; then data=small; draw small 3000 0 400 11; else data=dat
 scenes "$out/$data/BG-20K/train" 1
 [ -z "$portraits" ] || scenes "$out/$data/real/bg" 2
 [ -z "$backgrounds" ] || scenes "$backgrounds" 8
+coarse_alone=(--no_refinement --loss_weights alpha=0 composite=0 laplacian=0 coarse_alpha_8=3 coarse_trimap_8=3)
 if [ "$device" = cpu ]; then
-    # Small photos first, with hardly any region refined: the coarse network needs many samples.
-    draw small 1500 0 400 11
-    learn coarse small 3000 6000 --gpus --crop_size 256 --batch_size 16 --scale 0.7 1.6 --lr 1e-3 \
-        --warmup_steps 200 --refined_share 0.02 \
-        --loss_weights composite=0 laplacian=0 coarse_alpha_8=3 coarse_trimap_8=3
-    learn run small 800 800 --gpus --init "$out/coarse/logger/0000003000.pth" --crop_size 256 \
-        --batch_size 16 --scale 0.7 1.6 --lr 7e-4 --warmup_steps 30 --refined_share 0.06 --ema 0.99 \
-        --loss_weights coarse_alpha_8=3 coarse_trimap_8=3
+    # The coarse network needs many samples: small crops first, then larger ones; the refinement last.
+    learn small_crops small 3000 3000 --gpus --keep_data --crop_size 128 --batch_size 64 --lr 1.5e-3 \
+        --warmup_steps 200 --ema 0.998 "${coarse_alone[@]}"
+    learn coarse small 4000 4000 --gpus --keep_data --crop_size 256 --batch_size 16 --lr 7e-4 \
+        --warmup_steps 100 --ema 0.998 --init_coarse "$out/small_crops/logger/0000003000.pth" "${coarse_alone[@]}"
+    learn run small 1200 1200 --gpus --keep_data --crop_size 256 --batch_size 16 --lr 1e-3 \
+        --warmup_steps 50 --ema 0.99 --init_coarse "$out/coarse/logger/0000004000.pth" --freeze_coarse \
+        --refined_share 0.08
 else
     stop=3000
     [ ! -e "$out/run/logger/0000003000.pth" ] || stop=6000
-    learn run data $stop 6000 --gpus 0 --crop_size 512 --batch_size 32 --scale 0.6 2.0 --lr 1e-3 \
-        --warmup_steps 100 --num_workers 14 --loss_weights coarse_alpha_8=3 coarse_trimap_8=3
+    learn run data $stop 6000 --gpus 0 --crop_size 512 --batch_size 32 --lr 1e-3 --warmup_steps 100 \
+        --ema 0.998 --num_workers 14 --loss_weights coarse_alpha_8=3 coarse_trimap_8=3
 fi
 "$PYTHON" -m checkpoints.pack --train_dir "$out/run" --max_area 65536 --output "$out/demo.pth" --overwrite
 "$PYTHON" evaluate.py --checkpoint "$out/demo.pth" --data_root "$out/held_out" --dataset PPM \
