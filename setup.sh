@@ -9,7 +9,8 @@ PYTHON="$venv/bin/python"
 fail() { echo "setup: $*" >&2; exit 1; }
 
 wanted=("$here/requirements.txt" "${@/#/$here/}")
-stamp="$venv/.lpm-$(cat "${wanted[@]}" | cksum | cut -d' ' -f1)"
+# All requirement files count: one may include another.
+stamp="$venv/.lpm-$( (basename -a "${wanted[@]}"; cat "$here"/requirements*.txt) | cksum | cut -d' ' -f1)"
 if [ ! -e "$stamp" ]; then
     if [ -n "${VENV:-}" ]; then
         [ -x "$PYTHON" ] || fail "VENV=$VENV has no bin/python; name an environment that is there, or leave VENV unset"

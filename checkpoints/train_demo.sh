@@ -62,19 +62,20 @@ learn() {
 }
 
 draw held_out 0 24 768 2
-if [ "$device" = cpu ]; then data=small; draw small 3000 0 400 11; else data=data; draw data 3000 0 640 11; fi
+if [ "$device" = cpu ]; then data=small side=400 area=65536; else data=data side=640 area=262144; fi
+draw $data 3000 0 $side 11
 scenes "$out/$data/BG-20K/train" 1
 [ -z "$portraits" ] || scenes "$out/$data/real/bg" 2
 [ -z "$backgrounds" ] || scenes "$backgrounds" 8
 coarse_alone=(--no_refinement --loss_weights alpha=0 composite=0 laplacian=0 coarse_alpha_8=3 coarse_trimap_8=3)
 if [ "$device" = cpu ]; then
     # The coarse network needs many samples: small crops first, then larger ones; the refinement last.
-    learn small_crops small 3000 3000 --gpus --keep_data --crop_size 128 --batch_size 64 --lr 1.5e-3 \
-        --warmup_steps 200 --ema 0.998 "${coarse_alone[@]}"
-    learn coarse small 4000 4000 --gpus --keep_data --crop_size 256 --batch_size 16 --lr 7e-4 \
+    learn small_crops small 3000 3000 --gpus --keep_data --crop_size 128 --batch_size 64 --scale 0.5 1.7 \
+        --lr 1.5e-3 --warmup_steps 200 --ema 0.998 "${coarse_alone[@]}"
+    learn coarse small 5500 5500 --gpus --keep_data --crop_size 256 --batch_size 16 --lr 7e-4 \
         --warmup_steps 100 --ema 0.998 --init_coarse "$out/small_crops/logger/0000003000.pth" "${coarse_alone[@]}"
     learn run small 1200 1200 --gpus --keep_data --crop_size 256 --batch_size 16 --lr 1e-3 \
-        --warmup_steps 50 --ema 0.99 --init_coarse "$out/coarse/logger/0000004000.pth" --freeze_coarse \
+        --warmup_steps 50 --ema 0.99 --init_coarse "$out/coarse/logger/0000005500.pth" --freeze_coarse \
         --refined_share 0.08
 else
     stop=3000
@@ -82,6 +83,6 @@ else
     learn run data $stop 6000 --gpus 0 --crop_size 512 --batch_size 32 --lr 1e-3 --warmup_steps 100 \
         --ema 0.998 --num_workers 14 --loss_weights coarse_alpha_8=3 coarse_trimap_8=3
 fi
-"$PYTHON" -m checkpoints.pack --train_dir "$out/run" --max_area 65536 --output "$out/demo.pth" --overwrite
+"$PYTHON" -m checkpoints.pack --train_dir "$out/run" --max_area $area --output "$out/demo.pth" --overwrite
 "$PYTHON" evaluate.py --checkpoint "$out/demo.pth" --data_root "$out/held_out" --dataset PPM \
-    --protocol pad --max_area 65536 --with_coarse --output "$out/test" --overwrite
+    --protocol pad --max_area $area --with_coarse --output "$out/test" --overwrite
