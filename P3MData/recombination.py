@@ -1,10 +1,12 @@
-"""From few people, much variety: a second person in the picture, and light of their own.
+"""From few people, much variety: a second person in the picture, other light, writing behind them.
 
 For training small networks on few portraits; the paper's recipe does without. Only where a scene
 takes the background's place: there the photo is composed of the layers anyway.
 """
 
 from __future__ import annotations
+
+import string
 
 import cv2
 import numpy as np
@@ -18,6 +20,14 @@ SECOND_SINK = 0.4  # of the photo's height, downwards only, so that cut-off bodi
 LIGHT_SHARE = 0.4  # of the samples whose people are darker or brighter than the scene
 LIGHT = (0.06, 1.4)  # factor of that; the darkest are silhouettes
 TINT = 0.15  # of each colour, to both sides
+WRITING_SHARE = 0.2  # of the samples before a scene with letters and plain shapes, as on posters
+WRITING_HEIGHT = (0.04, 0.3)  # of the letters, as a share of the scene's height
+FONTS = (
+    cv2.FONT_HERSHEY_SIMPLEX,
+    cv2.FONT_HERSHEY_TRIPLEX,
+    cv2.FONT_HERSHEY_SCRIPT_COMPLEX,
+    cv2.FONT_HERSHEY_COMPLEX | cv2.FONT_ITALIC,
+)
 
 
 def join_people(rng: np.random.Generator, first: Layers, second: Layers) -> Layers:
@@ -66,3 +76,24 @@ def light_people(rng: np.random.Generator, foreground: np.ndarray) -> np.ndarray
         return foreground
     gain = np.exp(rng.uniform(*np.log(LIGHT))) * (1 + rng.uniform(-TINT, TINT, 3))
     return cv2.transform(foreground, np.diag(gain))
+
+
+def write_on_scene(rng: np.random.Generator, scene: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8, on some samples with words and shapes over it; the scene itself stays."""
+    if rng.random() >= WRITING_SHARE:
+        return scene
+    H, W = scene.shape[:2]
+    scene = scene.copy()
+    for _ in range(rng.integers(1, 6)):
+        colour = rng.integers(0, 256, 3).tolist()
+        x, y = (int(v) for v in rng.uniform(-0.1, 0.9, 2) * (W, H))
+        height = float(np.exp(rng.uniform(*np.log(WRITING_HEIGHT)))) * H
+        if rng.random() < 0.3:
+            corner = x + int(rng.uniform(0.5, 4) * height), y + int(height)
+            cv2.rectangle(scene, (x, y), corner, colour, -1)
+            continue
+        word = "".join(rng.choice(list(string.ascii_letters + string.digits), rng.integers(1, 11)))
+        size, thickness = height / 22, max(1, round(height * rng.uniform(0.04, 0.25)))
+        font = FONTS[rng.integers(len(FONTS))]
+        cv2.putText(scene, word, (x, y + int(height)), font, size, colour, thickness, cv2.LINE_AA)
+    return scene

@@ -13,7 +13,7 @@ import torch
 from P3MData.augment import V2_SCALE, sample_background_warp, sample_colours, sample_warp
 from P3MData.degrade import GREY_SHARE
 from P3MData.recipe import Recipe, carry_out
-from P3MData.recombination import SECOND_SHARE, join_people, light_people
+from P3MData.recombination import SECOND_SHARE, join_people, light_people, write_on_scene
 from utils.errors import InputError
 from utils.images import list_images, read_photo
 from utils.sample import Sample
@@ -137,6 +137,7 @@ class TrainingSet(torch.utils.data.Dataset):
             del layers["image"], layers["background"]
             if self.recombine:
                 layers |= self._recombine(layers, position)
+                scene = write_on_scene(rng, scene)
         return Recipe(
             sample.name, seed, self.size, layers, warp, colours, scene, scene_warp, self.degrade
         )

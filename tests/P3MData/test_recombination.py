@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from P3MData.recombination import LIGHT, join_people, light_people
+from P3MData.recombination import LIGHT, join_people, light_people, write_on_scene
 from utils.composition import composite
 
 
@@ -44,3 +44,15 @@ def test_light_darkens_some_people_to_silhouettes_and_leaves_others():
     assert sum(mean == 150 for mean in means) > 80
     assert min(means) < 150 * LIGHT[0] * 2
     assert max(means) > 150
+
+
+def test_some_scenes_are_written_on_and_the_scene_itself_stays():
+    scene = np.full((120, 90, 3), 100, np.uint8)
+    shares = []
+    for seed in range(60):
+        written = write_on_scene(np.random.default_rng(seed), scene)
+        assert written.shape == scene.shape and written.dtype == np.uint8
+        shares.append((written != scene).any(axis=2).mean())
+    assert (scene == 100).all()
+    assert 4 < np.count_nonzero(shares) < 30
+    assert max(shares) > 0.1
