@@ -72,10 +72,12 @@ if [ "$device" = cpu ]; then
     # The coarse network needs many samples: small crops first, then larger ones; the refinement last.
     learn small_crops small 3000 3000 --gpus --keep_data --crop_size 128 --batch_size 64 --scale 0.5 1.7 \
         --lr 1.5e-3 --warmup_steps 200 --ema 0.998 "${coarse_alone[@]}"
-    learn coarse small 5500 5500 --gpus --keep_data --crop_size 256 --batch_size 16 --lr 7e-4 \
+    learn larger_crops small 3500 5500 --gpus --keep_data --crop_size 256 --batch_size 16 --lr 7e-4 \
         --warmup_steps 100 --ema 0.998 --init_coarse "$out/small_crops/logger/0000003000.pth" "${coarse_alone[@]}"
+    learn coarse small 4800 4800 --gpus --keep_data --crop_size 256 --batch_size 16 --lr 6e-4 \
+        --warmup_steps 100 --ema 0.998 --init_coarse "$out/larger_crops/logger/0000003500.pth" "${coarse_alone[@]}"
     learn run small 1200 1200 --gpus --keep_data --crop_size 256 --batch_size 16 --lr 1e-3 \
-        --warmup_steps 50 --ema 0.99 --init_coarse "$out/coarse/logger/0000005500.pth" --freeze_coarse \
+        --warmup_steps 50 --ema 0.99 --init_coarse "$out/coarse/logger/0000004800.pth" --freeze_coarse \
         --refined_share 0.08
 else
     stop=3000
