@@ -48,10 +48,12 @@ class TemporalFilter:
             rows, columns = np.mgrid[:H, :W].astype(np.float32)
             columns += flow[..., 0] * (W / small[0])
             rows += flow[..., 1] * (H / small[1])
+            # Cubic: linear interpolation would soften the edges a little more with every frame.
             warped_alpha, warped_colours = (
-                cv2.remap(last, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-                for last in (last_alpha, last_colours)
+                cv2.remap(last, columns, rows, kind, borderMode=cv2.BORDER_REPLICATE)
+                for last, kind in ((last_alpha, cv2.INTER_CUBIC), (last_colours, cv2.INTER_LINEAR))
             )
+            warped_alpha = warped_alpha.clip(0, 1)
             difference = cv2.absdiff(colours, warped_colours).max(axis=2) / np.float32(255)
             share = np.float32(STRENGTH) * np.exp(-((difference / np.float32(TOLERANCE)) ** 2))
             alpha = alpha + share * (warped_alpha - alpha)
