@@ -73,7 +73,7 @@ class TrainingSet(torch.utils.data.Dataset):
         version: "V1" or "V2", see `P3MData.augment`.
         backgrounds: folder of scenes without people (BG-20K/train), or None.
         replace: share of the samples whose background is replaced by one of these.
-        recombine: second people, and light of their own, where the background is replaced; see
+        recombine: second people, other light and writing where the background is replaced; see
             `P3MData.recombination`.
         degrade: blur, noise and JPEG on the photo, and grey samples, see `P3MData.degrade`.
         scale: of "V2", smallest and largest, times the scale at which the photo covers the crop.

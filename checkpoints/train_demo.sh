@@ -20,6 +20,12 @@ while [ $# -gt 0 ]; do
     esac
     shift 2
 done
+for folder in ${portraits:+"$portraits"} ${backgrounds:+"$backgrounds"}; do
+    [ -d "$folder" ] || {
+        echo "error: $folder is no folder; name one that is there" >&2
+        exit 2
+    }
+done
 out="${OUT:-train_root/demo_checkpoint}"
 device="${DEVICE:-cpu}"
 case "$device" in

@@ -66,7 +66,7 @@ def open_training_set(settings: Settings) -> TrainingSet:
     if backgrounds is None:
         standard = Path(settings["data_root"]) / "BG-20K" / "train"
         backgrounds = standard if standard.is_dir() else None
-    return TrainingSet(
+    dataset = TrainingSet(
         Mixture(parts, settings["keep_data"]),
         crop_size=settings["crop_size"],
         seed=settings["seed"],
@@ -78,6 +78,12 @@ def open_training_set(settings: Settings) -> TrainingSet:
         scale=tuple(settings["scale"]),
         keep=settings["keep_data"],
     )
+    if settings["recombine"] and not dataset.replace:
+        raise InputError(
+            "--recombine works where a scene takes the background's place: name a folder of scenes"
+            " with --backgrounds, and give --replace_share more than 0"
+        )
+    return dataset
 
 
 def solve_portraits(settings: Settings, processes: Processes) -> None:

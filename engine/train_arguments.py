@@ -86,7 +86,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
         help="of the photo in V2; 1: it just covers the crop",
         **scales,
     )
-    add("--recombine", action="store_true", help="second people and other light on these samples")
+    add("--recombine", action="store_true", help="second people, other light and writing on these")
     add("--degrade", action="store_true", help="blur, noise, JPEG and grey on some samples")
     add("--keep_data", action="store_true", help="decoded, in the memory of each data process")
     add("--crop_size", type=positive, default=896, help="side of a sample, a multiple of 128")

@@ -319,6 +319,15 @@ def test_a_frozen_coarse_network_stays_while_the_refinement_learns(run, tmp_path
     first, second = final(tmp_path / "first", 1)["model"], final(tmp_path / "second", 2)["model"]
     for name, values in second.items():
         assert torch.equal(first[name], values) == name.startswith("coarse_network"), name
+    run(tmp_path / "unbroken", max_steps=3, **options)
+    run(tmp_path / "second", resume=True, max_steps=3, no_pretrained=None)
+    unbroken, resumed = (final(tmp_path / name, 3)["model"] for name in ("unbroken", "second"))
+    assert all(torch.equal(unbroken[name], values) for name, values in resumed.items())
+
+
+def test_recombining_without_scenes_is_refused(run, tmp_path):
+    with pytest.raises(InputError, match=r"--backgrounds.*--replace_share"):
+        run(tmp_path, recombine=True, replace_share=0)
 
 
 def test_ablations_train(run, tmp_path):
