@@ -79,10 +79,8 @@ def predict(args: argparse.Namespace, processes: Processes | None) -> int:
     is_main = processes is None or processes.is_main
     kinds = planning.choose_kinds(args.write, args.background, args.output)
     check_options(args, kinds)
-    # One process looks at what is there before any of them writes.
-    jobs, refused = plan(args, kinds) if is_main else ([], 0)
-    if processes:
-        jobs, refused = processes.gather((jobs, refused))[0]
+    look = partial(plan, args, kinds)  # in one process, before any of them writes
+    jobs, refused = processes.from_main(look) if processes else look()
     background = read_background(args.background or "green", args.max_pixels)
     layers = LayerMaker(kinds, background, solve=not args.no_foreground, bits=args.bits)
     predictor, about = load_predictor(
@@ -93,8 +91,7 @@ def predict(args: argparse.Namespace, processes: Processes | None) -> int:
     )
     if is_main:
         print(about)
-    if args.batch_size is None:
-        args.batch_size = 4 if processes and processes.device.type != "cpu" else 1
+    args.batch_size = args.batch_size or (4 if processes and processes.device.type != "cpu" else 1)
     mine = processes.share(jobs) if processes else jobs
     failed = run(mine, predictor, layers, args, quiet=not is_main)
     failed = sum(processes.gather(failed)) if processes else failed
@@ -118,7 +115,8 @@ def check_options(args: argparse.Namespace, kinds: list[str]) -> None:
 
 def plan(args: argparse.Namespace, kinds: list[str]) -> tuple[list[planning.Job], int]:
     """Find the inputs and name the outputs; returns the jobs and how many inputs are refused."""
-    sources = planning.find_sources(args.input, sys.stdin, skip=args.output)
+    lines = map(os.fsdecode, sys.stdin.buffer) if args.input == "-" else ()  # maybe not UTF-8
+    sources = planning.find_sources(args.input, lines, skip=args.output)
     formats = planning.Formats(args.format, args.video_format)
     jobs, errors = planning.plan_jobs(sources, args.output, kinds, formats)
     for error in errors:
@@ -138,8 +136,8 @@ def run(
     outcomes = predict_photos(photos, predictor, layers, read=read, **common)
     if photos:
         outcomes = tqdm(outcomes, total=len(photos), desc="photos", unit="photo", disable=quiet)
-    video = {"smooth": args.smooth, "show": args.show, "quiet": quiet}
-    frames = predict_videos(videos, predictor, layers, **common, **video)
+    common |= {"smooth": args.smooth, "show": args.show, "quiet": quiet}
+    frames = predict_videos(videos, predictor, layers, **common)
     failed = 0
     for outcome in itertools.chain(outcomes, frames):
         if outcome.error:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 import torch
@@ -99,7 +100,9 @@ def open_model(args: argparse.Namespace) -> tuple[MattingModel, Path]:
         model = build_model(CONFIGS[args.model_version]).eval()
         return model, Path(f"profile_{args.model_version}")
     checkpoint = args.checkpoint or latest_checkpoint(args.src_train_dir)
-    return load_model(checkpoint), (args.src_train_dir or checkpoint.parent) / "profile"
+    model = load_model(checkpoint)
+    model.max_area = None  # the size that was asked for is measured, not a smaller one
+    return model, (args.src_train_dir or checkpoint.parent) / "profile"
 
 
 def measure(
@@ -119,9 +122,14 @@ def measure(
     measurements = []
     for case in tqdm(cases, desc="profile", unit="case"):
         trace = files.trace(case) if args.trace else None
-        measurements.append(
-            measure_case(model, case, parts[case.size], seconds=args.seconds, trace=trace)
-        )
+        try:
+            measurements.append(
+                measure_case(model, case, parts[case.size], seconds=args.seconds, trace=trace)
+            )
+        except torch.OutOfMemoryError:
+            tqdm.write(f"not measured, too large for the GPU's memory: {case}", file=sys.stderr)
+    if not measurements:
+        raise InputError("nothing could be measured; give a smaller --input_size")
     return measurements
 
 

@@ -28,6 +28,7 @@ from engine.train_arguments import network_config, parse_arguments, to_plain
 from engine.training import train
 from engine.watch import Watch
 from models.checkpoint import load_model
+from models.config import MattingConfig
 from models.inference import resolve_precision
 from models.matting import MattingModel, build_model
 from P3MData.data_loader import P3MDataset, TrainingSet
@@ -59,7 +60,8 @@ def run(
     arguments = to_plain(settings) | {"portraits_found": portraits}
     folder = RunFolder(arguments, settings["keep_last"], settings["keep_every"])
     checkpoint = folder.newest(say=processes.is_main) if settings["resume"] else None
-    model = build_model(network_config(settings)) if checkpoint else initial_model(settings)
+    model = build_model(MattingConfig(**checkpoint["config"])) if checkpoint else None
+    model = model or initial_model(settings)
     model.refined_share = settings["refined_share"]
     model.to(processes.device).to(memory_format=torch.channels_last)
     state = make_state(model, settings, processes.device)
@@ -78,7 +80,7 @@ def run(
     network = make_network(model, settings, processes)
     if processes.is_main:
         describe(settings, processes, state, portraits)
-        folder.begin()
+    processes.from_main(folder.begin)
     logger = folder.logger if processes.is_main else None
     with Watch(logger, state.step, settings["batch_size"], arguments) as watch:
         return train(
@@ -118,6 +120,7 @@ def initial_model(settings: dict[str, Any]) -> MattingModel:
                 f"--init_coarse {settings['init_coarse']} holds the coarse network of"
                 f" {source.config}, but the options say {config}; choose its --model_version"
             ) from error
+        model.max_area = source.max_area
         return model
     if settings["pretrained"] or settings["pretrained_file"]:
         model.coarse_network.backbone.load_imagenet(settings["pretrained_file"])

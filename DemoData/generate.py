@@ -147,7 +147,7 @@ def _generate(
     tasks = list(list_tasks(num_train, num_test))
     missing = [task for task in tasks if not all(path.exists() for path in task.paths(root))]
     work = partial(run_task, root=root, size=size, seed=seed, people=people)
-    bar = tqdm(total=len(tasks), initial=len(tasks) - len(missing), desc=str(root))
+    bar = tqdm(total=len(tasks), initial=len(tasks) - len(missing), desc=str(root), disable=None)
     with bar:
         if num_workers <= 1:
             for task in missing:

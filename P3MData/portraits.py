@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from P3MData.solve_fg_bg import solve_portrait
-from utils.folders import FolderDataset
+from utils.folders import FolderDataset, check_sizes
+from utils.images import read_size
 from utils.parallel import map_files
 
 
@@ -32,12 +33,13 @@ class PortraitDataset(FolderDataset):
         """Estimate the foregrounds and backgrounds that are not there yet, in several processes.
 
         Raises:
-            InputError: if a photo or an alpha can't be read, or their sizes differ.
+            InputError: if a photo or an alpha can't be read, or sizes differ.
         """
-        missing = [
-            paths
-            for paths in self.paths.values()
-            if not (paths["foreground"].exists() and paths["background"].exists())
-        ]
+        missing = []
+        for paths in self.paths.values():
+            there = {name: path for name, path in paths.items() if path.exists()}
+            check_sizes({name: read_size(path) for name, path in there.items()}, there)
+            if len(there) < len(paths):
+                missing.append(paths)
         for _ in map_files(solve_portrait, missing, title="foregrounds"):
             pass

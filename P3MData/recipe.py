@@ -21,7 +21,7 @@ class Recipe:
     """One augmented crop to be.
 
     Attributes:
-        name: of the portrait.
+        name: of the portrait, and of the scene and the second person where it has them.
         seed: for whatever else is drawn for this sample.
         size: (height, width) of the crop.
         layers: alpha (H, W) uint8, foreground (H, W, 3) uint8, and image and background alike;

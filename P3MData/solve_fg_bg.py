@@ -73,7 +73,10 @@ def _solved(
 
 
 def solve_portrait(paths: Mapping[str, Path], method: str = "ml") -> None:
-    """Read a portrait's image and alpha; write its foreground and background. Paths by layer.
+    """Read a portrait's image and alpha; write its foreground and background where not there.
+
+    Args:
+        paths: by layer.
 
     Raises:
         InputError: if the photo or the alpha can't be read, or their sizes differ.
@@ -85,7 +88,8 @@ def solve_portrait(paths: Mapping[str, Path], method: str = "ml") -> None:
     unit = np.float32(1 / 255)
     colours = solve_fg_bg(layers["image"] * unit, layers["alpha"] * unit, method)
     for layer, colour in zip(SOLVED, colours, strict=True):
-        write_image(paths[layer], np.rint(colour * 255).astype(np.uint8))
+        if not paths[layer].exists():  # one of the two may be the user's own
+            write_image(paths[layer], np.rint(colour * 255).astype(np.uint8))
 
 
 def _try_portrait(paths: Mapping[str, Path], *, method: str) -> str | None:

@@ -61,10 +61,11 @@ def positions(start: int, stop: int, rank: int = 0, world: int = 1) -> range:
 class TrainingSet(torch.utils.data.Dataset):
     """Augmented crops by position 0, 1, 2, ... without end; every epoch in another order.
 
-    An item is a dict: name str, seed int (for whatever else a step draws for this sample),
-    image, foreground, background (3, H, W) uint8 RGB, alpha and trimap (1, H, W) uint8. It depends
-    on nothing but `seed` and the position, so neither workers nor a resume change it. A broken
-    file is said once on stderr, and the next sample in that epoch's order stands in for it.
+    An item is a dict: name str (of the portrait, and of the scene and the second person where it
+    has them), seed int (for whatever else a step draws for this sample), image, foreground,
+    background (3, H, W) uint8 RGB, alpha and trimap (1, H, W) uint8. It depends on nothing but
+    `seed` and the position, so neither workers nor a resume change it. A broken file is said once
+    on stderr, and the next sample in that epoch's order stands in for it.
 
     Args:
         samples: portraits with foreground and background, e.g. P3MDataset(root, "train").
@@ -125,33 +126,37 @@ class TrainingSet(torch.utils.data.Dataset):
         sample = self._load(self.samples.__getitem__, np.roll(order, -place), self._broken)
         rng = self._random(CONTENT, position)
         seed = int(rng.integers(2**62))
-        layers = {name: getattr(sample, name) for name in LAYERS}
+        name, layers = sample.name, {layer: getattr(sample, layer) for layer in LAYERS}
         warp = sample_warp(rng, self.version, layers["alpha"], self.size, self.scale)
         grey_share = GREY_SHARE if self.degrade else 0.0
         colours = sample_colours(rng, layers["image"], grey_share)
         scene = scene_warp = None
         if rng.random() < self.replace:
             order = self._random(SCENES, position).permutation(len(self.scenes))
-            scene = self._load(self._scene, order, self._broken_scenes)
+            path, scene = self._load(self._scene, order, self._broken_scenes)
+            name += f" before {path.name}"
             scene_warp = sample_background_warp(rng, scene.shape[:2], self.size)
             del layers["image"], layers["background"]
             if self.recombine:
-                layers |= self._recombine(layers, position)
+                second = self._recombine(layers, position)
+                name += f" with {second}" if second else ""
                 scene = write_on_scene(rng, scene)
-        return Recipe(
-            sample.name, seed, self.size, layers, warp, colours, scene, scene_warp, self.degrade
-        )
+        return Recipe(name, seed, self.size, layers, warp, colours, scene, scene_warp, self.degrade)
 
-    def _scene(self, index: int) -> np.ndarray:
-        return self.read_scene(self.scenes[index])
+    def _scene(self, index: int) -> tuple[Path, np.ndarray]:
+        return self.scenes[index], self.read_scene(self.scenes[index])
 
-    def _recombine(self, layers: dict[str, np.ndarray], position: int) -> dict[str, np.ndarray]:
+    def _recombine(self, layers: dict[str, np.ndarray], position: int) -> str | None:
+        """Change foreground and alpha; the name of the second person, if there is one."""
         rng = self._random(SECOND, position)
+        name = None
         if rng.random() < SECOND_SHARE:
             order = rng.permutation(len(self.samples))
             second = self._load(self.samples.__getitem__, order, self._broken)
-            layers = join_people(rng, layers, {n: getattr(second, n) for n in layers})
-        return layers | {"foreground": light_people(rng, layers["foreground"])}
+            name = second.name
+            layers |= join_people(rng, layers, {n: getattr(second, n) for n in layers})
+        layers["foreground"] = light_people(rng, layers["foreground"])
+        return name
 
     def _load(self, read: Callable[[int], Value], order: np.ndarray, broken: torch.Tensor) -> Value:
         """read(i) of the first i in `order` that works; says once what does not."""

@@ -91,6 +91,10 @@ def read_or_store_pairs(base: Path) -> dict[str, Path]:
     pairs = pair_backgrounds(base)
     try:
         store_pairs(base, pairs)
+    except InputError:
+        if not (base / NAME).exists():
+            raise
+        return read_pairs(base)  # another process has stored it meanwhile
     except OSError as error:  # data may lie where nobody writes; the rule gives the same again
         print(f"the pairing of backgrounds could not be stored: {error}", file=sys.stderr)
     return pairs

@@ -68,28 +68,29 @@ learn() {
 }
 
 draw held_out 0 24 768 2
-if [ "$device" = cpu ]; then data=small side=400 area=65536; else data=data side=640 area=262144; fi
-draw $data 3000 0 $side 11
+if [ "$device" = cpu ]; then data=small count=4000 side=400 area=147456; else data=data count=3000 side=640 area=262144; fi
+draw $data $count 0 $side 11
 scenes "$out/$data/BG-20K/train" 1
 [ -z "$portraits" ] || scenes "$out/$data/real/bg" 2
 [ -z "$backgrounds" ] || scenes "$backgrounds" 8
 coarse_alone=(--no_refinement --loss_weights alpha=0 composite=0 laplacian=0 coarse_alpha_8=3 coarse_trimap_8=3)
 if [ "$device" = cpu ]; then
     # The coarse network needs many samples: small crops first, then larger ones; the refinement last.
-    learn small_crops small 3000 3000 --gpus --keep_data --crop_size 128 --batch_size 64 --scale 0.5 1.7 \
+    # The portraits are kept in memory: 10 GB.
+    learn small_crops $data 3000 3000 --gpus --keep_data --num_workers 0 --crop_size 128 --batch_size 64 --scale 0.5 1.7 \
         --lr 1.5e-3 --warmup_steps 200 --ema 0.998 "${coarse_alone[@]}"
-    learn larger_crops small 3500 5500 --gpus --keep_data --crop_size 256 --batch_size 16 --lr 7e-4 \
+    learn larger_crops $data 9000 9000 --gpus --keep_data --num_workers 0 --crop_size 256 --batch_size 16 --lr 8e-4 \
         --warmup_steps 100 --ema 0.998 --init_coarse "$out/small_crops/logger/0000003000.pth" "${coarse_alone[@]}"
-    learn coarse small 4800 4800 --gpus --keep_data --crop_size 256 --batch_size 16 --lr 6e-4 \
-        --warmup_steps 100 --ema 0.998 --init_coarse "$out/larger_crops/logger/0000003500.pth" "${coarse_alone[@]}"
-    learn run small 1200 1200 --gpus --keep_data --crop_size 256 --batch_size 16 --lr 1e-3 \
-        --warmup_steps 50 --ema 0.99 --init_coarse "$out/coarse/logger/0000004800.pth" --freeze_coarse \
+    learn coarse $data 5000 5000 --gpus --keep_data --num_workers 0 --crop_size 384 --batch_size 8 --lr 4e-4 \
+        --warmup_steps 100 --ema 0.998 --init_coarse "$out/larger_crops/logger/0000009000.pth" "${coarse_alone[@]}"
+    learn run $data 1800 1800 --gpus --keep_data --num_workers 0 --crop_size 384 --batch_size 8 --lr 1e-3 \
+        --warmup_steps 50 --ema 0.998 --init_coarse "$out/coarse/logger/0000005000.pth" --freeze_coarse \
         --refined_share 0.08
 else
     stop=3000
     [ ! -e "$out/run/logger/0000003000.pth" ] || stop=6000
     learn run data $stop 6000 --gpus 0 --crop_size 512 --batch_size 32 --lr 1e-3 --warmup_steps 100 \
-        --ema 0.998 --num_workers 14 --loss_weights coarse_alpha_8=3 coarse_trimap_8=3
+        --ema 0.998 --num_workers 14 --keep_every 3000 --loss_weights coarse_alpha_8=3 coarse_trimap_8=3
 fi
 "$PYTHON" -m checkpoints.pack --train_dir "$out/run" --max_area $area --output "$out/demo.pth" --overwrite
 "$PYTHON" evaluate.py --checkpoint "$out/demo.pth" --data_root "$out/held_out" --dataset PPM \

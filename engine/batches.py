@@ -89,9 +89,7 @@ def open_training_set(settings: Settings) -> TrainingSet:
 def solve_portraits(settings: Settings, processes: Processes) -> None:
     """Estimate what is missing of the foregrounds of --portraits, in the main process."""
     if settings["portraits"]:
-        if processes.is_main:
-            PortraitDataset(settings["portraits"]).solve()
-        processes.gather(None)  # the others wait
+        processes.from_main(PortraitDataset(settings["portraits"]).solve)
 
 
 def open_validation_set(settings: Settings) -> P3MDataset | None:
@@ -145,7 +143,27 @@ def make_batches(
         prefetch_factor=4 if workers else None,
         worker_init_fn=_start_worker,
     )
-    return iter(loader)
+    return _tell_of_errors(iter(loader))
+
+
+def _tell_of_errors(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches; what data processes raise becomes one sentence again.
+
+    Raises:
+        InputError: not one file can be read, or a data process was killed.
+    """
+    try:
+        yield from batches
+    except InputError as error:  # from another process it comes with its traceback as text
+        last = str(error).strip().splitlines()[-1]
+        raise InputError(last.removeprefix("utils.errors.InputError: ")) from error
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise InputError(
+            "a data process was killed, most likely for lack of memory; lower --num_workers, or"
+            " leave out --keep_data"
+        ) from error
 
 
 def count_workers(wanted: int | None, processes: Processes) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -108,7 +109,7 @@ def main() -> None:
         raise InputError(f"{args.output} is there already; name another, or give --overwrite")
     path = latest_checkpoint(args.checkpoint) if args.checkpoint.is_dir() else args.checkpoint
     if args.portraits:
-        samples: Iterable[Sample] = list(read_portraits(args.portraits))[: args.rows]
+        samples: Iterable[Sample] = islice(read_portraits(args.portraits), args.rows)
     else:
         dataset = P3MDataset(args.data_root, "P3M-500-NP")
         samples = [dataset[i] for i in range(min(args.rows, len(dataset)))]

@@ -13,10 +13,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
@@ -55,6 +55,26 @@ class Processes:
         values: list[Any] = [None] * self.count
         dist.all_gather_object(values, value)
         return values
+
+    def from_main(self, function: Callable[[], Item]) -> Item:
+        """What `function` returns in the main process, on every process.
+
+        Raises:
+            InputError, OSError: in the main process, as `function` does; the others leave quietly,
+                with the status that goes with it.
+        """
+        value, error = None, None
+        if self.is_main:
+            try:
+                value = function()
+            except (InputError, OSError) as mistake:
+                error = mistake
+        value, failed = self.gather((value, error is not None))[0]
+        if error:
+            raise error
+        if failed:
+            raise SystemExit(2)
+        return cast(Item, value)
 
     def any(self, *flags: bool) -> list[bool]:
         """For each flag, whether some process has it set. Costs no synchronisation of the GPU."""

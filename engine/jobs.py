@@ -6,7 +6,7 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from utils import images, video
@@ -69,11 +69,12 @@ def find_sources(text: str, lines: Iterable[str] = (), *, skip: Path | None = No
         text: a photo or video, a folder (all photos below it; hidden ones are left out), a glob
             (`**` goes down), camera:0, or `-` for one path a line in `lines`.
         lines: the list of paths for `-`; absolute ones keep their whole tree.
-        skip: the output folder; inside an input folder it is passed over.
+        skip: the output folder; what lies in it is passed over.
 
     Raises:
         MissingError: nothing is there.
         InputError: a file of an unknown ending.
+        OSError: a folder that may not be read.
     """
     path = Path(text)
     if text == "-":
@@ -94,6 +95,8 @@ def find_sources(text: str, lines: Iterable[str] = (), *, skip: Path | None = No
         base = Path(re.split(r"[^/\\]*[*?\[]", text, maxsplit=1)[0])
         files = (Path(name) for name in sorted(glob.glob(text, recursive=True)))
         files = (file for file in files if file.suffix.lower() in PHOTO_ENDINGS | VIDEO_ENDINGS)
+        if skip:
+            files = (file for file in files if skip.resolve() not in file.resolve().parents)
         sources = [Source(file, file.relative_to(base)) for file in files]
     else:
         raise MissingError(f"{text} is not there; --input takes a photo, a video, a folder or '*'")
@@ -104,15 +107,21 @@ def find_sources(text: str, lines: Iterable[str] = (), *, skip: Path | None = No
 
 
 def _photos_below(folder: Path, skip: Path | None) -> list[Path]:
-    """Every photo below the folder, in order of path; hidden files and `skip` are left out."""
-    skip = skip.resolve() if skip else None
+    """Every photo below the folder, in order of path; hidden files and `skip` are left out.
+
+    Links to folders are followed, each folder is entered once.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    seen = {folder.resolve(), skip.resolve() if skip else None}
     found: list[Path] = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".") and Path(parent, name).resolve() != skip
-        ]
+    for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        entered = [name for name in sorted(folders) if not name.startswith(".")]
+        places = {name: Path(parent, name).resolve() for name in entered}
+        folders[:] = [name for name in entered if places[name] not in seen]
+        seen.update(places.values())
         found += [Path(parent, name) for name in names if not name.startswith(".")]
     return sorted(path for path in found if path.suffix.lower() in PHOTO_ENDINGS)
 
@@ -217,7 +226,7 @@ def plan_jobs(
 
 
 def leave_existing(jobs: Sequence[Job], *, skip: bool, overwrite: bool) -> list[Job]:
-    """Drop the jobs whose outputs are all there (`skip`), or let them be replaced (`overwrite`).
+    """Drop the outputs that are there (`skip`), or let them be replaced (`overwrite`).
 
     Raises:
         InputError: an output is there and neither was asked for; or one of them is an input.
@@ -228,7 +237,10 @@ def leave_existing(jobs: Sequence[Job], *, skip: bool, overwrite: bool) -> list[
             if path.exists() and path.resolve() in inputs:
                 raise InputError(f"{path} is an input as well; name another --output")
     if skip:
-        return [job for job in jobs if not all(path.exists() for path in job.outputs.values())]
+        missing = [
+            {kind: path for kind, path in job.outputs.items() if not path.exists()} for job in jobs
+        ]
+        return [replace(job, outputs=left) for job, left in zip(jobs, missing, strict=True) if left]
     existing = [path for job in jobs for path in job.outputs.values() if path.exists()]
     if existing and not overwrite:
         raise InputError(

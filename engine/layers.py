@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import zlib
 from collections.abc import Callable, Sequence
@@ -121,7 +122,7 @@ def read_background(text: str, max_pixels: int = MAX_PIXELS) -> Background:
     if path.is_dir():
         files = list(list_images(path).values())
         return lambda photo, _, name: fitted(
-            files[zlib.crc32(name.encode()) % len(files)], photo.shape[:2]
+            files[zlib.crc32(os.fsencode(name)) % len(files)], photo.shape[:2]
         )
     if path.is_file():
         read_photo(path, max_pixels)  # what is wrong with it is said now

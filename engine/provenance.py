@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -24,8 +24,15 @@ def file_hash(path: Path) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Python's and the packages' versions."""
-    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    """Python's and the packages' versions; "unknown" where a package comes under another name."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # as opencv-python-headless instead of opencv-python
+        return "unknown"
 
 
 def device_name(device: torch.device) -> str:

@@ -51,8 +51,10 @@ class RunState:
     def restore(self, checkpoint: Mapping[str, Any]) -> None:
         """Become what `RunFolder.save` saved."""
         self.model.load_state_dict(checkpoint["model"])
+        self.model.max_area = self.evaluated.max_area = checkpoint.get("max_area")
         self.optimizer.load_state_dict(checkpoint["optimizer"])
-        self.scaler.load_state_dict(checkpoint["scaler"])
+        if checkpoint["scaler"]:  # empty unless the run was in fp16 before
+            self.scaler.load_state_dict(checkpoint["scaler"])
         if self.averaged:
             self.averaged.module.load_state_dict(checkpoint["ema"])
             self.averaged.n_averaged.fill_(checkpoint["step"])
@@ -105,7 +107,11 @@ class RunFolder:
     def save_best(self, state: RunState, metrics: Mapping[str, float]) -> None:
         """Keep the evaluated weights as best.pth."""
         save_checkpoint(
-            self.logger / "best.pth", state.evaluated, step=state.step, metrics=dict(metrics)
+            self.logger / "best.pth",
+            state.evaluated,
+            step=state.step,
+            metrics=dict(metrics),
+            arguments=self.arguments,
         )
 
     def newest(self, say: bool = True) -> dict[str, Any] | None:

@@ -151,7 +151,13 @@ def train(
             begin = time.perf_counter()
             parts = [next(batches) for _ in range(settings["accumulate"])]
             waited = time.perf_counter() - begin
-            step = train_step(state, network, parts, settings, processes)
+            try:
+                step = train_step(state, network, parts, settings, processes)
+            except torch.OutOfMemoryError as error:
+                raise InputError(
+                    f"step {state.step} does not fit into the GPU's memory; lower --batch_size or"
+                    f" --crop_size, or give --accumulate {2 * settings['accumulate']}"
+                ) from error
             watch.add(step, waited, time.perf_counter() - begin)
 
             [stopping] = processes.any(stop.received is not None)
@@ -207,22 +213,35 @@ def validate(
 ) -> dict[str, float]:
     """Mean metrics over the subset of --val_images, shared out among the processes.
 
-    Empty if a stop was requested meanwhile.
+    Files that can't be read are told of and left out. Empty if a stop was requested meanwhile.
+
+    Raises:
+        InputError: if not one file can be read.
     """
     model.eval()
     count = min(len(dataset), settings["val_images"])
     chosen = [i * len(dataset) // count for i in range(count)]
-    rows = []
+    rows: list[list[float]] = []
+    broken = 0
     for index in processes.share(chosen):
         if stop.received is not None:
             break
-        sample = dataset[index]
+        try:
+            sample = dataset[index]
+        except InputError as error:
+            print(f"left out of the validation: {error}", file=sys.stderr, flush=True)
+            broken += 1
+            continue
         assert sample.alpha is not None and sample.trimap is not None
         alpha = predict(model, sample.image, fit="resize", precision=settings["precision"]).alpha
         values = measure(alpha, sample.alpha, sample.trimap)
         rows.append([values[name] for name in METRICS])
     model.prepared.clear()  # fused Adam changes weights without a trace, so the copy can't be kept
-    everything = torch.tensor([row for part in processes.gather(rows) for row in part])
-    if len(everything) < count:
+    reports = processes.gather((rows, broken))
+    everything = torch.tensor([row for part, _ in reports for row in part])
+    broken = sum(number for _, number in reports)
+    if len(everything) + broken < count:
         return {}
+    if broken == count:
+        raise InputError("not one file of the validation can be read; see above, or --val_every 0")
     return dict(zip(METRICS, everything.mean(0).tolist(), strict=True))

@@ -47,7 +47,7 @@ class Watch:
         self.waited = 0.0  # seconds
         self.elapsed = 0.0  # seconds, the waiting included
         self.sums: dict[str, Tensor] = {}
-        self.values: dict[str, float] = {}
+        self.values: dict[str, float] = {}  # summed over the steps, too
 
     def add(self, step: Step, waited: float, elapsed: float) -> None:
         """Note a step, which took `elapsed` seconds, `waited` of them for its data."""
@@ -56,11 +56,12 @@ class Watch:
         self.elapsed += elapsed
         for name, loss in step.losses.items():
             self.sums[name] = self.sums[name] + loss if name in self.sums else loss
-        self.values = {
-            "learning_rate": step.rate,
-            "gradient_norm": step.gradient_norm,
-            "refined_cells": step.refined,
-        }
+        for name, value in (
+            ("learning_rate", step.rate),
+            ("gradient_norm", step.gradient_norm),
+            ("refined_cells", step.refined),
+        ):
+            self.values[name] = self.values.get(name, 0.0) + value
 
     def write(self, step: int, processes: Processes) -> dict[str, str]:
         """End the interval: write its means over steps and processes, return what the bar shows.
@@ -69,14 +70,15 @@ class Watch:
         """
         names = list(self.sums)
         own = (torch.stack([self.sums[name] for name in names]) / self.steps).tolist()
-        reports = processes.gather((own, self.waited, self.elapsed, self.values["refined_cells"]))
+        values = {name: total / self.steps for name, total in self.values.items()}
+        reports = processes.gather((own, self.waited, self.elapsed, values["refined_cells"]))
         losses = [
             sum(column) / len(reports) for column in zip(*(r[0] for r in reports), strict=True)
         ]
         waited, elapsed = max(r[1] for r in reports), max(r[2] for r in reports)
         speed = self.batch_size * self.steps / elapsed
         scalars = {f"loss/{name}": loss for name, loss in zip(names, losses, strict=True)}
-        scalars |= {f"train/{name}": value for name, value in self.values.items()}
+        scalars |= {f"train/{name}": value for name, value in values.items()}
         scalars |= {
             "train/refined_cells": sum(r[3] for r in reports) / len(reports),
             "speed/samples_per_second": speed,

@@ -31,7 +31,8 @@ def position_entries(cells: Tensor, sequence: Tensor) -> Tensor:
 
 def softmax(scores: Tensor) -> Tensor:
     """Softmax over a short last axis; on CPUs five times as fast as torch's over nine numbers."""
-    weights = (scores - scores.amax(dim=-1, keepdim=True)).exp()
+    # The result is the same for any shift, so there is nothing to learn from its gradient.
+    weights = (scores - scores.detach().amax(dim=-1, keepdim=True)).exp()
     return weights / weights.sum(dim=-1, keepdim=True)
 
 

@@ -25,10 +25,12 @@ def save_checkpoint(path: Path, model: MattingModel, **extra: Any) -> None:
 
     Args:
         path: of the file, made with its folders.
-        model: gives `model` (its state_dict, first in the file) and `config`.
+        model: gives `model` (its state_dict, first in the file), `config` and, if it asks for
+            smaller photos, `max_area`.
         extra: further entries (optimizer, schedule, step, ...): tensors and plain values only.
     """
-    entries = {"model": model.state_dict(), "config": asdict(model.config), **extra}
+    area = {"max_area": model.max_area} if model.max_area else {}
+    entries = {"model": model.state_dict(), "config": asdict(model.config), **area, **extra}
     with atomic_path(path) as temporary:
         torch.save(entries, temporary)
 

@@ -43,7 +43,12 @@ class Prediction:
 
 
 def predict_alpha(
-    model: MattingModel, photo: np.ndarray, *, fit: str = "pad", precision: str = "auto"
+    model: MattingModel,
+    photo: np.ndarray,
+    *,
+    fit: str = "pad",
+    precision: str = "auto",
+    compile: bool = False,
 ) -> np.ndarray:
     """The alpha of one photo.
 
@@ -56,6 +61,8 @@ def predict_alpha(
         fit: how the sides become multiples of 128: "pad" replicates the right and bottom edge;
             "resize" shrinks to the next lower ones (at least 128), as the paper's protocol does.
         precision: "fp32", "bf16", "fp16", or "auto": bf16 where the device has matrix units for it.
+        compile: let torch.compile build the coarse network: minutes once, on a GPU faster from
+            then on.
 
     Returns:
         (H, W) float32 in [0, 1].
@@ -64,7 +71,7 @@ def predict_alpha(
         InputError: the photo is no such array, or fit or precision is none of these.
     """
     small = shrink_photo(check_photo(photo), model.max_area)
-    alpha = predict(model, small, fit=fit, precision=precision).alpha
+    alpha = predict(model, small, fit=fit, precision=precision, compile=compile).alpha
     return enlarge_alpha(alpha, (photo.shape[0], photo.shape[1]))
 
 
@@ -81,7 +88,6 @@ def predict(
 
     Args:
         size: (height, width), multiples of 128, that fit="resize" resizes to; None: the next lower.
-        compile: let torch.compile build the coarse network: minutes once, faster from then on.
     """
     return predict_batch(model, [photo], fit=fit, size=size, precision=precision, compile=compile)[
         0

@@ -11,9 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 UNKNOWN = 1  # channel of the coarse trimap
-SEARCH_CHUNK = (
-    4096  # cells whose neighbours are looked up at once on a CPU, so that caches hold them
-)
+SEARCH_ENTRIES = 2**17  # places looked up at once on a CPU, so that caches hold them
 
 
 def select_cells(trimap: Tensor) -> Tensor:
@@ -126,9 +124,9 @@ def nearest_cells(cells: Tensor, shape: tuple[int, int, int], num_neighbours: in
     neighbour j mod (number of others); a cell alone in its image is its own neighbour.
 
     Cells lie on a grid, so each looks at a disc of offsets around it, nearest first; the few that
-    find too little look again in a disc of twice the radius. At most O(K h w / R^2) cells can see
-    fewer than K others within a radius R, so every round costs at most O(K h w): linear in the
-    photo's size, in time and in memory.
+    find too little look again in a disc of twice the radius, or at all cells once those are fewer
+    than the disc's. At most O(K h w / R^2) cells can see fewer than K others within a radius R, so
+    every round costs at most O(K h w): linear in the photo's size, in time and in memory.
 
     Args:
         cells: (N, 3) int64 rows (batch, row, column), as `nonzero` gives them.
@@ -143,12 +141,17 @@ def nearest_cells(cells: Tensor, shape: tuple[int, int, int], num_neighbours: in
     wanted = others.clamp(max=num_neighbours)
     searching = torch.arange(len(cells), device=cells.device)
     neighbours = searching[:, None].repeat(1, num_neighbours)
-    chunk = SEARCH_CHUNK if cells.device.type == "cpu" else max(1, len(cells))
+    entries = SEARCH_ENTRIES if cells.device.type == "cpu" else SEARCH_ENTRIES << 8
     radius = 3
     while len(searching):
+        if len(cells) < (2 * radius + 1) ** 2:
+            for centres in searching.split(max(1, entries // len(cells))):
+                near = _nearest_of_all(cells, centres, num_neighbours)
+                neighbours[centres, : near.shape[1]] = near
+            break
         grid, place, offsets = _index_grid(cells, shape, radius)
         wanting = []
-        for centres in searching.split(chunk):
+        for centres in searching.split(max(1, entries // len(offsets))):
             near = grid[place[centres, None] + offsets]  # (M, offsets), -1: no cell
             order = (near >= 0).cumsum(dim=1)
             row, offset = ((near >= 0) & (order <= wanted[centres, None])).nonzero(as_tuple=True)
@@ -158,6 +161,18 @@ def nearest_cells(cells: Tensor, shape: tuple[int, int, int], num_neighbours: in
         radius *= 2
     slots = torch.arange(num_neighbours, device=cells.device) % wanted.clamp(min=1)[:, None]
     return neighbours.gather(1, slots)
+
+
+def _nearest_of_all(cells: Tensor, centres: Tensor, num_neighbours: int) -> Tensor:
+    """(M, at most K): for (M,) indices the nearest of all N cells; past those of the image: any."""
+    own = cells[centres]
+    distance = (own[:, None, 1:] - cells[None, :, 1:]).square().sum(dim=2)  # (M, N)
+    # Cells come in raster order, so that the lower index settles ties.
+    key = distance * len(cells) + torch.arange(len(cells), device=cells.device)
+    elsewhere = own[:, None, 0] != cells[None, :, 0]
+    key[elsewhere] = torch.iinfo(key.dtype).max
+    key.scatter_(1, centres[:, None], torch.iinfo(key.dtype).max)
+    return key.topk(min(num_neighbours, len(cells)), largest=False).indices
 
 
 def _index_grid(

@@ -5,6 +5,8 @@ import csv
 import pytest
 
 import profile_model
+from models import CONFIGS, build_model
+from models.checkpoint import save_checkpoint
 from utils.errors import InputError
 
 
@@ -42,3 +44,18 @@ def test_mistakes_are_named(monkeypatch, tmp_path, arguments, words):
     with pytest.raises(InputError, match=words):
         profile(monkeypatch, "--output", tmp_path / "new", *arguments)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_checkpoint_that_asks_for_small_photos_is_measured_at_the_size_asked(
+    monkeypatch, tmp_path
+):
+    model = build_model(CONFIGS["demo"])
+    model.max_area = 128 * 128
+    save_checkpoint(tmp_path / "small.pth", model)
+    size = ["--input_size", 200, 300, "--unknown", 50, "--seconds", 0, "--gpus"]
+    words = ["profile_model.py", "--checkpoint", tmp_path / "small.pth", *size]
+    monkeypatch.setattr("sys.argv", [str(word) for word in words])
+    profile_model.main()
+    with open(tmp_path / "profile/profile.csv", newline="") as file:
+        [row] = csv.DictReader(file)
+    assert row["regions"] == str(32 * 48 // 2)

@@ -31,6 +31,16 @@ def test_the_file_map_names_every_module_and_what_it_is():
     assert found == wanted
 
 
+def test_every_other_file_is_named():
+    for path in ROOT.rglob("*"):
+        place = path.relative_to(ROOT)
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in place.parts)
+        if path.is_dir() or path.suffix == ".py" or hidden or place.parts[0] in SKIPPED:
+            continue
+        name = place.name.removeprefix("requirements").removesuffix(".txt") or place.name
+        assert name in README, place
+
+
 def test_every_script_and_picture_of_the_readme_is_there():
     for name in re.findall(r"\]\(([\w./-]+)\)|bash ([\w./]+\.sh)", README):
         assert (ROOT / (name[0] or name[1])).exists(), name

@@ -8,10 +8,13 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 import cv2
 from tqdm import tqdm
+
+from utils.errors import InputError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -32,6 +35,7 @@ def map_files(
         title: of the progress bar, which also shows the time left.
 
     Raises:
+        InputError: a process was killed.
         Whatever `function` raises; what has not begun by then never will.
     """
     workers = min(os.cpu_count() or 1 if num_workers is None else num_workers, len(items))
@@ -46,6 +50,11 @@ def map_files(
             for future in as_completed([pool.submit(function, item) for item in items]):
                 yield future.result()
                 bar.update()
+        except BrokenProcessPool as error:
+            raise InputError(
+                f"{title}: a process was killed, most likely for lack of memory; use fewer of them,"
+                f" --num_workers {max(1, workers // 2)}"
+            ) from error
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
+from PhotoMatteData import pairing
 from PhotoMatteData.data_loader import PhotoMatteDataset, gen_dataset_trimaps, main
 from PhotoMatteData.pairing import pair_backgrounds, store_pairs
 from utils.errors import InputError, MissingError
@@ -107,6 +108,21 @@ def test_a_pairing_that_cannot_be_stored_is_used_all_the_same(root, monkeypatch,
     assert (PhotoMatteDataset(root)[2].background == 20).all()
     assert "Read-only" in capsys.readouterr().err
     assert not (root / "PhotoMatte85/pairs.csv").exists()
+
+
+def test_a_pairing_that_another_process_stores_meanwhile_is_taken(root, monkeypatch):
+    base = root / "PhotoMatte85"
+    other = pair_backgrounds(base, seed=3)
+
+    def late(_):
+        store_pairs(base, other)
+        return {}
+
+    monkeypatch.setattr(pairing, "pair_backgrounds", late)
+    found = pairing.read_or_store_pairs(base)
+    assert {stem: path.name for stem, path in found.items()} == {
+        stem: path.name for stem, path in other.items()
+    }
 
 
 def check(root, monkeypatch, *flags):

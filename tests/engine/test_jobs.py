@@ -115,8 +115,24 @@ def test_nothing_is_overwritten_unasked(photos, tmp_path):
     jobs, _ = plan_jobs(find_sources(str(photos)), tmp_path / "o", ["alpha", "cutout"], Formats())
     for path in jobs[0].outputs.values():
         touch(path)
-    touch(jobs[1].outputs["alpha"])  # half done: is done again
+    touch(jobs[1].outputs["alpha"])  # half done: the rest is done
     with pytest.raises(InputError, match=r"3 outputs are there already.*a.png.*--skip_existing"):
         leave_existing(jobs, skip=False, overwrite=False)
-    assert leave_existing(jobs, skip=True, overwrite=False) == jobs[1:]
+    left = leave_existing(jobs, skip=True, overwrite=False)
+    assert [job.source for job in left] == [job.source for job in jobs[1:]]
+    assert list(left[0].outputs) == ["cutout"]
+    assert left[1:] == jobs[2:]
     assert leave_existing(jobs, skip=False, overwrite=True) == jobs
+
+
+def test_linked_folders_are_searched_once(photos, tmp_path):
+    touch(tmp_path / "elsewhere" / "d.png")
+    (photos / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "again").symlink_to(photos)
+    assert names(find_sources(str(photos))) == ["a.PNG", "b.jpg", "link/d.png", "sub/c.jpeg"]
+
+
+def test_a_glob_leaves_the_outputs_out(photos):
+    touch(photos / "out" / "alpha" / "e.png")
+    found = find_sources(f"{photos}/**/*.[pP]*", skip=photos / "out")
+    assert names(found) == ["a.PNG"]

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import train
 from engine.watch import Watch
-from models import CONFIGS, predict_alpha
-from models.checkpoint import load_model, read_checkpoint
+from models import CONFIGS, build_model, predict_alpha
+from models.checkpoint import load_model, read_checkpoint, save_checkpoint
 from P3MData.data_loader import P3MDataset
 from tests.engine.tiny_run import TINY, command
 from utils.errors import InputError
@@ -341,3 +342,101 @@ def test_ablations_train(run, tmp_path):
 def test_a_loss_that_is_not_finite_names_the_files(run, tmp_path):
     with pytest.raises(InputError, match=r"step \d: the loss is .* the batch was [abc]"):
         run(tmp_path, lr=1e30, max_steps=6)
+
+
+def test_a_batch_names_scenes_and_second_people(run, tmp_path):
+    write_image(tmp_path / "scenes/sea.png", np.zeros((128, 128, 3), np.uint8))
+    options = {"replace_share": 1, "backgrounds": tmp_path / "scenes", "recombine": True}
+    with pytest.raises(InputError, match=r"the batch was [abc] before sea\.png"):
+        run(tmp_path / "run", lr=1e30, **options)
+
+
+def test_a_write_that_fails_half_way_loses_nothing(run, tmp_path, monkeypatch):
+    run(tmp_path / "whole")
+    save = torch.save
+
+    def break_off(entries, path):
+        save(entries, path)
+        if entries["step"] == 6:
+            os.truncate(path, path.stat().st_size // 2)
+            raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", break_off)
+        with pytest.raises(OSError, match="No space left"):
+            run(tmp_path / "broken")
+    files = [path.name for path in (tmp_path / "broken/logger").iterdir() if path.suffix == ".pth"]
+    assert files == ["0000000003.pth"]
+    run(tmp_path / "broken", resume=True)
+    assert_same(final(tmp_path / "broken"), final(tmp_path / "whole"))
+
+
+def with_a_second_photo(data_root, root):
+    """A copy of the data with two photos to validate on, c and d."""
+    shutil.copytree(data_root, root)
+    for layer in (root / "P3M-10K/validation/P3M-500-P").iterdir():
+        shutil.copy(layer / "c.png", layer / "d.png")
+    return root
+
+
+def test_a_signal_during_validation_saves_too(run, data_root, tmp_path, monkeypatch, capsys):
+    root = with_a_second_photo(data_root, tmp_path / "data")
+
+    def interrupted(*values):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return measure(*values)
+
+    monkeypatch.setattr("engine.training.measure", interrupted)
+    assert run(tmp_path / "run", root=root, val_every=2, save_every=100) == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM after step 2" in capsys.readouterr().out
+    assert read_checkpoint(tmp_path / "run/logger/0000000002.pth")["step"] == 2
+    assert "validation/SAD" not in curves(tmp_path / "run")
+
+
+def test_a_broken_validation_photo_is_left_out_and_told(run, data_root, tmp_path, capsys):
+    root = with_a_second_photo(data_root, tmp_path / "data")
+    folder = root / "P3M-10K/validation/P3M-500-P"
+    (folder / "blurred_image/d.png").write_bytes(b"")
+    run(tmp_path / "run", root=root, max_steps=2, val_every=2)
+    assert "left out of the validation:" in capsys.readouterr().err
+    run(tmp_path / "whole", max_steps=2, val_every=2)
+    found, expected = (curves(tmp_path / n)["validation/SAD"] for n in ("run", "whole"))
+    assert found == expected
+    (folder / "blurred_image/c.png").write_bytes(b"")
+    with pytest.raises(InputError, match="not one file of the validation"):
+        run(tmp_path / "none", root=root, max_steps=2, val_every=2)
+
+
+def test_the_size_that_a_checkpoint_asks_for_outlives_fine_tuning(run, tmp_path):
+    model = build_model(TINY)
+    model.max_area = 4096
+    save_checkpoint(tmp_path / "small.pth", model)
+    options = {"no_pretrained": None, "ema": 0.9}
+    run(tmp_path / "run", init=tmp_path / "small.pth", max_steps=1, **options)
+    run(tmp_path / "run", resume=True, max_steps=2, no_pretrained=None)
+    assert load_model(tmp_path / "run/logger/0000000002.pth").max_area == 4096
+    run(tmp_path / "other", init_coarse=tmp_path / "small.pth", max_steps=1, **options)
+    assert load_model(tmp_path / "other/logger/0000000001.pth").max_area == 4096
+
+
+def test_a_run_is_resumed_with_the_network_it_began_with(run, tmp_path, monkeypatch):
+    run(tmp_path, max_steps=1)
+    monkeypatch.setitem(CONFIGS, "tiny", replace(TINY, decoder_widths=(16, 16, 16)))
+    run(tmp_path, resume=True, max_steps=2)
+    assert load_model(tmp_path / "logger/0000000002.pth").config == TINY
+
+
+def test_compiling_changes_nothing(run, tmp_path, monkeypatch):
+    compiled = []
+
+    def quickly(module, **options):  # the graph is captured, but no code is made of it
+        compiled.append(options)
+        module._compiled_call_impl = torch.compile(module._call_impl, backend="eager", **options)
+
+    monkeypatch.setattr(torch.nn.Module, "compile", quickly)
+    options = {"max_steps": 2, "precision": "fp32"}
+    run(tmp_path / "plain", **options)
+    run(tmp_path / "compiled", **options, compile=True)
+    assert compiled == [{"dynamic": False}]
+    plain, made = (losses(tmp_path / name)["loss/total"] for name in ("plain", "compiled"))
+    assert made == pytest.approx(plain, rel=1e-5)

@@ -117,3 +117,16 @@ def test_auto_precision_is_float32_without_matrix_units(monkeypatch):
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
     assert resolve_precision("auto", torch.device("cpu")) == "fp32"
     assert resolve_precision("bf16", torch.device("cpu")) == "bf16"
+
+
+def test_compiled_is_the_same(model, monkeypatch):
+    compiled = []
+
+    def quickly(module, **options):  # the graph is captured, but no code is made of it
+        compiled.append(options)
+        module._compiled_call_impl = torch.compile(module._call_impl, backend="eager", **options)
+
+    monkeypatch.setattr(torch.nn.Module, "compile", quickly)
+    found = predict_alpha(model, photo(150, 130), compile=True)
+    assert compiled == [{"dynamic": True}]
+    np.testing.assert_allclose(found, predict_alpha(model, photo(150, 130)), atol=1e-5)

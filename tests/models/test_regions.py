@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from models.regions import (
+    _index_grid,
     crop_regions,
     nearest_cells,
     paste_regions,
@@ -135,3 +136,19 @@ def test_the_largest_share_of_training_cells_is_a_choice():
         for share in (0.0, 0.1, 0.5, 1.0)
     ]
     assert counts == [16, 25, 128, 256]
+
+
+def test_few_cells_far_apart_need_no_discs_larger_than_their_number(monkeypatch):
+    grid = torch.zeros(1, 540, 960, dtype=torch.bool)
+    grid[0, :2, :4] = grid[0, -2:, -1:] = True
+    grid[0, 100:120, 100:120] = True
+    cells = grid.nonzero()
+    radii = []
+
+    def noted(cells, shape, radius):
+        radii.append(radius)
+        return _index_grid(cells, shape, radius)
+
+    monkeypatch.setattr("models.regions._index_grid", noted)
+    assert torch.equal(nearest_cells(cells, grid.shape, 8), slow_nearest(cells, 8))
+    assert max((2 * radius + 1) ** 2 for radius in radii) <= len(cells)

@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -153,6 +156,20 @@ def test_too_large_a_photo_is_refused_before_it_is_decoded(tmp_path, photo):
     write_image(tmp_path / "a.png", photo)
     with pytest.raises(InputError, match="40x30 pixels; at most 1199"):
         read_photo(tmp_path / "a.png", max_pixels=1199)
+
+
+def test_the_limit_can_be_raised_above_what_pillow_allows(tmp_path):
+    def chunk(kind, content=b""):
+        body = kind + content
+        return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+    path = tmp_path / "large.png"
+    header = struct.pack(">II5B", 20_000, 20_000, 8, 2, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT"))
+    with pytest.raises(InputError, match="20000x20000 pixels; at most"):
+        read_photo(path)
+    with pytest.raises(InputError, match="can't be read"):
+        read_photo(path, max_pixels=500_000_000)
 
 
 def test_writing_refuses_what_a_kind_cannot_hold(tmp_path, photo, grey):
