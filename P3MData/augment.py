@@ -16,11 +16,39 @@ import numpy as np
 V1_SIDES = (512, 768, 1024)  # pixels of the photo
 V2_SCALE = (0.5, 1.5)  # times the scale at which the photo just covers the crop
 V2_ASPECT = (0.7, 1.3)
-V2_ROTATION = V2_SHEAR = 5.0  # degrees, to both sides
-V2_SHIFT = 0.1  # of the crop's side, to both sides
 BEND_POINTS = 5  # control points along a side of the thin plate
 BEND_SIGMA = 0.007  # of the crop's side
 CELLS = 32  # along a side; the smooth map is computed at their centres and then upsampled
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """How far a sample may be changed, to both sides; the defaults are the paper's.
+
+    Attributes:
+        rotation, shear: degrees.
+        shift: of the crop's side.
+        roam: whether an enlarged photo's crop may lie anywhere in it.
+        brightness, contrast, saturation: share of the whole.
+        hue: of a turn.
+    """
+
+    rotation: float = 5.0
+    shear: float = 5.0
+    shift: float = 0.1
+    roam: bool = False
+    brightness: float = 0.2
+    contrast: float = 0.1
+    saturation: float = 0.1
+    hue: float = 0.1
+
+
+RANGES = {
+    "V1": Ranges(),  # its colours alone
+    "V2": Ranges(),
+    # For few portraits: crops down to a face, heads tilted, all weathers and white balances.
+    "strong": Ranges(20.0, 10.0, 0.1, True, 0.4, 0.4, 0.5, 0.1),
+}
 
 
 @dataclass(frozen=True)
@@ -47,17 +75,18 @@ def sample_warp(
     """Draw the geometry of one sample.
 
     Args:
-        version: "V1" (a square around an unknown pixel, and flip) or "V2" (affine, thin plate
-            and flip).
+        version: "V1" (a square around an unknown pixel, and flip), "V2" (affine, thin plate
+            and flip) or "strong" (the same, wider; see RANGES).
         alpha: (H, W) uint8 of the photo.
         size: (height, width) of the crop.
-        scale: of V2, smallest and largest, times the scale at which the photo covers the crop.
+        scale: of V2 and strong, smallest and largest, times the scale at which the photo covers
+            the crop.
     """
     if version == "V1":
         return _sample_square(rng, alpha, size)
-    if version == "V2":
-        return _sample_affine(rng, alpha.shape, size, scale)
-    raise ValueError(f"augmentation is {version!r}; expected V1 or V2")
+    if version in RANGES:
+        return _sample_affine(rng, alpha.shape, size, scale, RANGES[version])
+    raise ValueError(f"augmentation is {version!r}; expected one of {', '.join(RANGES)}")
 
 
 def _sample_square(rng: np.random.Generator, alpha: np.ndarray, size: tuple[int, int]) -> Warp:
@@ -78,12 +107,15 @@ def _sample_affine(
     photo: tuple[int, ...],
     size: tuple[int, int],
     scales: tuple[float, float],
+    ranges: Ranges,
 ) -> Warp:
     (H, W), (h, w) = photo, size
-    scale = rng.uniform(*scales) * max(h / H, w / W)
+    zoom = rng.uniform(*scales)
+    scale = zoom * max(h / H, w / W)
     aspect = np.sqrt(rng.uniform(*V2_ASPECT))
-    turn, shear = np.radians(rng.uniform(-1, 1, 2) * (V2_ROTATION, V2_SHEAR))
-    move = rng.uniform(-V2_SHIFT, V2_SHIFT, 2) * (w, h)
+    turn, shear = np.radians(rng.uniform(-1, 1, 2) * (ranges.rotation, ranges.shear))
+    reach = max(ranges.shift, (zoom - 1) / 2) if ranges.roam else ranges.shift
+    move = rng.uniform(-reach, reach, 2) * (w, h)
     rotation = np.array(
         [[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]]
     )
@@ -210,18 +242,20 @@ def _plate(points: np.ndarray, control: np.ndarray) -> np.ndarray:
 
 
 def sample_colours(
-    rng: np.random.Generator, image: np.ndarray, grey_share: float = 0.0
+    rng: np.random.Generator, image: np.ndarray, grey_share: float = 0.0, version: str = "V2"
 ) -> np.ndarray:
     """Draw a colour jitter: (3, 4) float32, for (r, g, b, 1) in 0..255.
 
-    Brightness 0.2, contrast 0.1 (about the photo's mean grey), saturation 0.1, hue 0.1 of a turn;
+    Brightness, contrast (about the photo's mean grey), saturation and hue within RANGES[version];
     the hue turns in the YIQ plane rather than in HSV, which keeps all of it one matrix. A share of
     the samples loses all colour.
     """
-    brightness, contrast, saturation = 1 + rng.uniform(-1, 1, 3) * (0.2, 0.1, 0.1)
+    ranges = RANGES[version]
+    spans = (ranges.brightness, ranges.contrast, ranges.saturation)
+    brightness, contrast, saturation = 1 + rng.uniform(-1, 1, 3) * spans
     if grey_share and rng.random() < grey_share:
         saturation = 0.0
-    hue = rng.uniform(-0.1, 0.1) * 2 * np.pi
+    hue = rng.uniform(-ranges.hue, ranges.hue) * 2 * np.pi
     turn = np.array(
         [[1, 0, 0], [0, np.cos(hue), -np.sin(hue)], [0, np.sin(hue), np.cos(hue)]]
     ) * np.array([[1], [saturation], [saturation]])

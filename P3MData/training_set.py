@@ -71,13 +71,14 @@ class TrainingSet(torch.utils.data.Dataset):
         samples: portraits with foreground and background, e.g. P3MDataset(root, "train").
         crop_size: side of the crop, in pixels.
         seed: of the run.
-        version: "V1" or "V2", see `P3MData.augment`.
+        version: "V1", "V2" or "strong", see `P3MData.augment`.
         backgrounds: folder of scenes without people (BG-20K/train), or None.
         replace: share of the samples whose background is replaced by one of these.
         recombine: second people, other light and writing where the background is replaced; see
             `P3MData.recombination`.
         degrade: blur, noise and JPEG on the photo, and grey samples, see `P3MData.degrade`.
-        scale: of "V2", smallest and largest, times the scale at which the photo covers the crop.
+        scale: of "V2" and "strong", smallest and largest, times the scale at which the photo covers
+            the crop.
         keep: hold decoded scenes in memory.
 
     Raises:
@@ -129,7 +130,7 @@ class TrainingSet(torch.utils.data.Dataset):
         name, layers = sample.name, {layer: getattr(sample, layer) for layer in LAYERS}
         warp = sample_warp(rng, self.version, layers["alpha"], self.size, self.scale)
         grey_share = GREY_SHARE if self.degrade else 0.0
-        colours = sample_colours(rng, layers["image"], grey_share)
+        colours = sample_colours(rng, layers["image"], grey_share, self.version)
         scene = scene_warp = None
         if rng.random() < self.replace:
             order = self._random(SCENES, position).permutation(len(self.scenes))

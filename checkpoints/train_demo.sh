@@ -81,10 +81,11 @@ if [ "$device" = cpu ]; then
         --lr 1.5e-3 --warmup_steps 200 --ema 0.998 "${coarse_alone[@]}"
     learn larger_crops $data 9000 9000 --gpus --keep_data --num_workers 0 --crop_size 256 --batch_size 16 --lr 8e-4 \
         --warmup_steps 100 --ema 0.998 --init_coarse "$out/small_crops/logger/0000003000.pth" "${coarse_alone[@]}"
-    learn coarse $data 5000 5000 --gpus --keep_data --num_workers 0 --crop_size 384 --batch_size 8 --lr 4e-4 \
-        --warmup_steps 100 --ema 0.998 --init_coarse "$out/larger_crops/logger/0000009000.pth" "${coarse_alone[@]}"
+    learn coarse $data 7500 7500 --gpus --keep_data --num_workers 0 --crop_size 384 --batch_size 8 --lr 5e-4 \
+        --augmentation strong --scale 0.6 2.2 --warmup_steps 100 --ema 0.998 \
+        --init_coarse "$out/larger_crops/logger/0000009000.pth" "${coarse_alone[@]}"
     learn run $data 1800 1800 --gpus --keep_data --num_workers 0 --crop_size 384 --batch_size 8 --lr 1e-3 \
-        --warmup_steps 50 --ema 0.998 --init_coarse "$out/coarse/logger/0000005000.pth" --freeze_coarse \
+        --warmup_steps 50 --ema 0.998 --init_coarse "$out/coarse/logger/0000007500.pth" --freeze_coarse \
         --refined_share 0.08
 else
     stop=3000

@@ -16,7 +16,7 @@ from typing import Any
 from engine.run_state import check_new, read_arguments
 from models import CONFIGS, MattingConfig, MattingModel
 from models.losses import TERMS
-from P3MData.augment import V2_SCALE
+from P3MData.augment import RANGES, V2_SCALE
 from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError
 
@@ -75,15 +75,15 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     add("--replace_share", type=fraction, default=0.5, help="of samples given one of these")
     add(
         "--augmentation",
-        choices=("V1", "V2"),
+        choices=tuple(RANGES),
         default="V2",
-        help="as P3M, or as BackgroundMattingV2",
+        help="as P3M, as BackgroundMattingV2, or wider, for few portraits",
     )
     scales: dict[str, Any] = {"nargs": 2, "default": [*V2_SCALE], "metavar": ("LOW", "HIGH")}
     add(
         "--scale",
         type=number(float, 0, excluded=True),
-        help="of the photo in V2; 1: it just covers the crop",
+        help="of the photo in V2 and strong; 1: it just covers the crop",
         **scales,
     )
     add("--recombine", action="store_true", help="second people, other light and writing on these")

@@ -4,6 +4,7 @@ import pytest
 
 from P3MData.augment import (
     BEND_POINTS,
+    RANGES,
     Warp,
     apply_warp,
     sample_background_warp,
@@ -34,7 +35,7 @@ def portrait():
     return layers | {"image": image.astype(np.uint8)}
 
 
-@pytest.mark.parametrize("version", ["V1", "V2"])
+@pytest.mark.parametrize("version", RANGES)
 def test_the_composite_identity_survives(portrait, version):
     for seed in range(6):
         rng = np.random.default_rng(seed)
@@ -70,7 +71,7 @@ def test_flips_happen_and_mirror_all_layers(portrait):
     signs = {
         np.sign(sample_warp(np.random.default_rng(s), v, portrait["alpha"], SIZE).matrix[0, 0])
         for s in range(20)
-        for v in ("V1", "V2")
+        for v in RANGES
     }
     assert signs == {-1.0, 1.0}
 
@@ -129,6 +130,33 @@ def test_v2_stays_within_its_ranges():
     assert 1.4 < scales.max() < 1.51
 
 
+def test_strong_changes_reach_farther_and_crop_anywhere():
+    alpha = np.zeros((400, 600), np.uint8)
+    tilts, centres = {}, []
+    for version in ("V2", "strong"):
+        warps = [
+            sample_warp(np.random.default_rng(seed), version, alpha, SIZE, (1.0, 3.0))
+            for seed in range(200)
+        ]
+        tilts[version] = [
+            np.degrees(np.arctan2(w.matrix[1, 0], abs(w.matrix[0, 0]))) for w in warps
+        ]
+        centres.append([w.matrix @ (63.5, 63.5, 1) for w in warps])
+    assert np.abs(tilts["V2"]).max() < 8
+    assert 14 < np.abs(tilts["strong"]).max() < 31
+    near, far = (np.abs(np.array(c) - (299.5, 199.5)).max(0) for c in centres)
+    assert near.max() < 60
+    assert far.min() > 100
+    skin = np.full((1, 1, 3), (200, 130, 100), np.uint8)
+    spread = {}
+    for version in ("V2", "strong"):
+        draws = [
+            sample_colours(np.random.default_rng(seed), skin, version=version) for seed in range(99)
+        ]
+        spread[version] = np.std([cv2.transform(skin, draw) for draw in draws], axis=0).mean()
+    assert spread["strong"] > 1.25 * spread["V2"]
+
+
 def test_backgrounds_fill_the_crop_from_within():
     for seed in range(30):
         warp = sample_background_warp(np.random.default_rng(seed), (90, 400), SIZE)
@@ -146,5 +174,5 @@ def test_grey_stays_grey_and_the_jitter_is_bounded(portrait):
 
 
 def test_an_unknown_version_is_refused(portrait):
-    with pytest.raises(ValueError, match="'V3'; expected V1 or V2"):
+    with pytest.raises(ValueError, match="'V3'; expected one of V1, V2, strong"):
         sample_warp(np.random.default_rng(0), "V3", portrait["alpha"], SIZE)

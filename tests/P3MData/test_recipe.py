@@ -41,7 +41,7 @@ def scenes(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("version", ["V1", "V2"])
+@pytest.mark.parametrize("version", ["V1", "V2", "strong"])
 def test_the_batch_on_a_device_is_that_of_the_cpu_path(scenes, version):
     data = TrainingSet(Portraits(), crop_size=128, version=version, backgrounds=scenes, replace=0.5)
     recipes = [data.draw(position) for position in range(9)]
