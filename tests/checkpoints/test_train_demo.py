@@ -1,4 +1,4 @@
-"""checkpoints/train_demo.sh with a stand-in for Python: which commands it runs, and when."""
+"""train_demo.sh and ablation.sh with a stand-in for Python: which commands they run, and when."""
 
 import os
 import subprocess
@@ -38,12 +38,14 @@ def recipe(tmp_path):
     python.chmod(0o755)
     log = tmp_path / "log"
 
-    def call(*arguments, device="cpu"):
+    def call(*arguments, script="train_demo.sh", device="cpu", **places):
         log.write_text("")
-        places = {"VENV": tmp_path / "venv", "OUT": tmp_path / "out", "LOG": log, "DEVICE": device}
+        places = {"VENV": tmp_path / "venv", "OUT": tmp_path / "out", "LOG": log} | places
         done = subprocess.run(
-            ["bash", ROOT / "checkpoints/train_demo.sh", *map(str, arguments)],
-            env=os.environ | {name: str(value) for name, value in places.items()},
+            ["bash", ROOT / "checkpoints" / script, *map(str, arguments)],
+            env=os.environ
+            | {name: str(value) for name, value in places.items()}
+            | {"DEVICE": device},
             capture_output=True,
             text=True,
         )
@@ -119,3 +121,24 @@ def test_mistakes_are_refused_before_anything_is_drawn(recipe, arguments, device
     status, said, commands = recipe(*arguments, device=device)
     assert (status, commands) == (2, [])
     assert words in said
+
+
+def test_the_ablation_changes_the_attention_alone(recipe, tmp_path):
+    status, said, commands = recipe(
+        script="ablation.sh",
+        FROM=tmp_path / "out",
+        OUT=tmp_path / "ablation",
+        SEEDS="5",
+        STEPS="40",
+    )
+    assert (status, commands) == (2, [])
+    assert "run checkpoints/train_demo.sh first" in said
+    recipe()
+    options = {"FROM": tmp_path / "out", "OUT": tmp_path / "ablation", "SEEDS": "5", "STEPS": "40"}
+    status, said, commands = recipe(script="ablation.sh", **options)
+    assert status == 0, said
+    with_it, without = (c.split() for c in commands if c.startswith("train.py"))
+    assert without[-1] == "--no_attention"
+    place = with_it.index("--train_dir") + 1
+    assert with_it[:place] + with_it[place + 1 :] == without[:place] + without[place + 1 : -1]
+    assert sum(command.startswith("evaluate.py") for command in commands) == 2

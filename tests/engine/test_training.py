@@ -16,11 +16,13 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import train
+from engine.train_arguments import parse_arguments
 from engine.watch import Watch
 from models import CONFIGS, build_model, predict_alpha
 from models.checkpoint import load_model, read_checkpoint, save_checkpoint
 from P3MData.data_loader import P3MDataset
 from tests.engine.tiny_run import TINY, command
+from tests.models import authors_stand_in
 from utils.errors import InputError
 from utils.images import write_image
 from utils.metrics import measure
@@ -287,6 +289,14 @@ def test_fine_tuning_begins_with_the_weights_and_keeps_frozen_statistics(run, tm
             assert torch.equal(second[name], values)
         else:
             torch.testing.assert_close(second[name], values, atol=1e-7, rtol=0)
+
+
+def test_the_authors_checkpoint_can_be_fine_tuned(tmp_path):
+    torch.save(authors_stand_in.checkpoint(1), tmp_path / "authors.pth")
+    options = {"model_version": "model", "init": tmp_path / "authors.pth", "no_pretrained": None}
+    settings = parse_arguments("", command(tmp_path, tmp_path / "run", **options))
+    begun = train.initial_model(settings).state_dict()
+    assert_same(begun, load_model(tmp_path / "authors.pth").state_dict())
 
 
 def test_init_with_another_network_is_refused(run, tmp_path):
