@@ -84,14 +84,14 @@ if [ "$device" = cpu ]; then
     learn coarse $data 7500 7500 --gpus --keep_data --num_workers 0 --crop_size 384 --batch_size 8 --lr 5e-4 \
         --augmentation strong --scale 0.6 2.2 --warmup_steps 100 --ema 0.998 \
         --init_coarse "$out/larger_crops/logger/0000009000.pth" "${coarse_alone[@]}"
-    learn run $data 1800 1800 --gpus --keep_data --num_workers 0 --crop_size 384 --batch_size 8 --lr 1e-3 \
+    learn run $data 2400 2400 --gpus --keep_data --num_workers 0 --crop_size 384 --batch_size 8 --lr 1e-3 \
         --warmup_steps 50 --ema 0.998 --init_coarse "$out/coarse/logger/0000007500.pth" --freeze_coarse \
         --refined_share 0.08
 else
     stop=3000
     [ ! -e "$out/run/logger/0000003000.pth" ] || stop=6000
-    learn run data $stop 6000 --gpus 0 --crop_size 512 --batch_size 32 --lr 1e-3 --warmup_steps 100 \
-        --ema 0.998 --num_workers 14 --keep_every 3000 --loss_weights coarse_alpha_8=3 coarse_trimap_8=3
+    learn run data $stop 6000 --gpus 0 --augmentation strong --scale 0.6 2.2 --crop_size 512 --batch_size 32 \
+        --lr 1e-3 --warmup_steps 100 --ema 0.998 --num_workers 14 --keep_every 3000 --loss_weights coarse_alpha_8=3 coarse_trimap_8=3
 fi
 "$PYTHON" -m checkpoints.pack --train_dir "$out/run" --max_area $area --output "$out/demo.pth" --overwrite
 "$PYTHON" evaluate.py --checkpoint "$out/demo.pth" --data_root "$out/held_out" --dataset PPM \
