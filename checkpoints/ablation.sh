@@ -28,6 +28,6 @@ for seed in ${SEEDS:-1 2 3}; do
             --warmup_steps "$((steps / 20))" --max_steps "$steps" --clip 1 --ema 0.998 --refined_share 0.08 \
             --val_every 0 --panel_every 0 --precision "${PRECISION:-auto}" "${options[@]}"
         "$PYTHON" evaluate.py --checkpoint "$run/logger/$last.pth" --data_root "$FROM/held_out" --dataset PPM \
-            --protocol pad --max_area "${AREA:-147456}" --with_coarse --output "$run/test" --overwrite
+            --protocol pad --max_area "${AREA:-262144}" --with_coarse --output "$run/test" --overwrite
     done
 done

@@ -68,7 +68,8 @@ learn() {
 }
 
 draw held_out 0 24 768 2
-if [ "$device" = cpu ]; then data=small count=4000 side=400 area=147456; else data=data count=3000 side=640 area=262144; fi
+if [ "$device" = cpu ]; then data=small count=4000 side=400; else data=data count=3000 side=640; fi
+area=262144
 draw $data $count 0 $side 11
 scenes "$out/$data/BG-20K/train" 1
 [ -z "$portraits" ] || scenes "$out/$data/real/bg" 2
