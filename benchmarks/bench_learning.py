@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--steps", type=int, default=4500)
+    parser.add_argument("--steps", type=int, default=3400)
     parser.add_argument("--portraits", type=int, default=1600, help="drawn to train on")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     parser.add_argument("--keep", type=Path, help="folder for data and run, else a passing one")
