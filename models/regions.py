@@ -139,8 +139,8 @@ def nearest_cells(cells: Tensor, shape: tuple[int, int, int], num_neighbours: in
     batch = cells[:, 0]
     others = torch.bincount(batch, minlength=shape[0])[batch] - 1  # (N,)
     wanted = others.clamp(max=num_neighbours)
-    searching = torch.arange(len(cells), device=cells.device)
-    neighbours = searching[:, None].repeat(1, num_neighbours)
+    neighbours = torch.arange(len(cells), device=cells.device)[:, None].repeat(1, num_neighbours)
+    searching = wanted.nonzero()[:, 0]
     entries = SEARCH_ENTRIES if cells.device.type == "cpu" else SEARCH_ENTRIES << 8
     radius = 3
     while len(searching):

@@ -37,7 +37,13 @@ def slow_nearest(cells, k):
 
 @pytest.mark.parametrize(
     ("shape", "share"),
-    [((1, 9, 7), 1.0), ((2, 20, 31), 0.5), ((3, 40, 24), 0.05), ((2, 33, 60), 0.004)],
+    [
+        ((1, 9, 7), 1.0),
+        ((2, 20, 31), 0.5),
+        ((3, 40, 24), 0.05),
+        ((2, 33, 60), 0.004),
+        ((3, 24, 40), 0.002),
+    ],
 )
 def test_nearest_cells_agree_with_sorting_all_pairs(shape, share):
     for seed in range(3):
