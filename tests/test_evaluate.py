@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures.process import BrokenProcessPool
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 import evaluate
 from DemoData.generate import generate
 from engine import evaluation
+from engine.provenance import versions
 from models import CONFIGS, build_model, load_model
 from models.checkpoint import save_checkpoint
 from models.inference import predict
@@ -199,3 +201,14 @@ def test_killed_worker_is_told_in_one_sentence(run, monkeypatch):
     monkeypatch.setattr(evaluation.Scorer, "__call__", killed)
     with pytest.raises(InputError, match=r"was killed.*--resume goes on"):
         run()
+
+
+def test_packages_under_other_names_are_recorded_as_unknown(monkeypatch):
+    def found(name):
+        if name == "opencv-python":
+            raise PackageNotFoundError(name)
+        return "1.0"
+
+    monkeypatch.setattr("engine.provenance.version", found)
+    assert versions()["opencv-python"] == "unknown"
+    assert versions()["numpy"] == "1.0"

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from engine.batches import Mixture, check_split, count_workers, make_batches, to_device
+from engine.batches import (
+    Mixture,
+    _tell_of_errors,
+    check_split,
+    count_workers,
+    make_batches,
+    to_device,
+)
 from engine.distributed import Processes
 from P3MData.data_loader import TrainingSet
 from utils.errors import InputError
@@ -114,3 +121,34 @@ def test_splits_that_do_not_work_out_are_refused(dataset, processes, said):
 def test_data_processes_leave_a_cpu_to_the_network(monkeypatch, cores, wanted, device, workers):
     monkeypatch.setattr("os.cpu_count", lambda: cores)
     assert count_workers(wanted, Processes(0, 1, torch.device(device))) == workers
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."), "--keep_data"),
+        (
+            InputError("Caught InputError in DataLoader worker process 0.\nTraceback:\n"
+                       "utils.errors.InputError: not one file can be read\n"),
+            "^not one file can be read$",
+        ),
+    ],
+)  # fmt: skip
+def test_what_data_processes_raise_becomes_a_sentence(error, words):
+    def broken():
+        yield {"name": ["a"]}
+        raise error
+
+    batches = _tell_of_errors(broken())
+    assert next(batches) == {"name": ["a"]}
+    with pytest.raises(InputError, match=words):
+        next(batches)
+
+
+def test_other_faults_keep_their_kind():
+    def broken():
+        raise RuntimeError("a fault of ours")
+        yield
+
+    with pytest.raises(RuntimeError, match="of ours"):
+        next(_tell_of_errors(broken()))
