@@ -1,7 +1,7 @@
 """What minutes of training on drawn portraits change: refined SAD over the unknown region.
 
     python -m benchmarks.bench_learning
-    python -m benchmarks.bench_learning --precision bf16    a third faster on CPUs with AVX512-BF16
+    python -m benchmarks.bench_learning --precision bf16    faster on CPUs with AVX512-BF16
 
 Draws busts before a screen in a temporary folder, trains `demo` on them from random weights, and
 compares the held-out portraits' SAD_TRIMAP after the first 50 steps with that at the end. Target:
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def train(folder: Path, steps: int, portraits: int, precision: str) -> None:
-    """Draw the data and run train.py as run_demo.sh does."""
+    """Draw the data and run train.py."""
     generate(
         folder / "data",
         num_train=portraits,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -156,7 +157,7 @@ def _tell_of_errors(batches: Iterator[Batch]) -> Iterator[Batch]:
         yield from batches
     except InputError as error:  # from another process it comes with its traceback as text
         last = str(error).strip().splitlines()[-1]
-        raise InputError(last.removeprefix("utils.errors.InputError: ")) from error
+        raise InputError(re.sub(r"^utils\.errors\.\w+: ", "", last)) from error
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
