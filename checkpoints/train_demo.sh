@@ -76,17 +76,15 @@ scenes "$out/$data/BG-20K/train" 1
 [ -z "$backgrounds" ] || scenes "$backgrounds" 8
 coarse_alone=(--no_refinement --loss_weights alpha=0 composite=0 laplacian=0 coarse_alpha_8=3 coarse_trimap_8=3)
 if [ "$device" = cpu ]; then
-    # The coarse network needs many samples: small crops first, then larger ones; the refinement last.
+    # The coarse network needs many samples: on smaller crops first, then on larger ones; the refinement last.
     # The portraits are kept in memory: 10 GB.
-    learn small_crops $data 3000 3000 --gpus --keep_data --num_workers 0 --crop_size 128 --batch_size 64 --scale 0.5 1.7 \
-        --lr 1.5e-3 --warmup_steps 200 --ema 0.998 "${coarse_alone[@]}"
-    learn larger_crops $data 9000 9000 --gpus --keep_data --num_workers 0 --crop_size 256 --batch_size 16 --lr 8e-4 \
-        --warmup_steps 100 --ema 0.998 --init_coarse "$out/small_crops/logger/0000003000.pth" "${coarse_alone[@]}"
-    learn coarse $data 7500 7500 --gpus --keep_data --num_workers 0 --crop_size 384 --batch_size 8 --lr 5e-4 \
-        --augmentation strong --scale 0.6 2.2 --warmup_steps 100 --ema 0.998 \
-        --init_coarse "$out/larger_crops/logger/0000009000.pth" "${coarse_alone[@]}"
+    learn small_crops $data 6000 6000 --gpus --keep_data --num_workers 0 --crop_size 256 --batch_size 32 --optimizer muon \
+        --lr 3e-3 --warmup_steps 100 --ema 0.998 "${coarse_alone[@]}"
+    learn coarse $data 5400 5400 --gpus --keep_data --num_workers 0 --crop_size 384 --batch_size 16 --optimizer muon \
+        --lr 1.5e-3 --augmentation strong --scale 0.6 2.2 --warmup_steps 100 --ema 0.998 \
+        --init_coarse "$out/small_crops/logger/0000006000.pth" "${coarse_alone[@]}"
     learn run $data 2400 2400 --gpus --keep_data --num_workers 0 --crop_size 384 --batch_size 8 --lr 1e-3 \
-        --warmup_steps 50 --ema 0.998 --init_coarse "$out/coarse/logger/0000007500.pth" --freeze_coarse \
+        --warmup_steps 50 --ema 0.998 --init_coarse "$out/coarse/logger/0000005400.pth" --freeze_coarse \
         --refined_share 0.08
 else
     stop=3000

@@ -13,6 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
 from engine.distributed import Processes
+from engine.muon import Muon, is_inner_matrix
 from engine.run_state import RunState
 from models.inference import resolve_precision
 from models.matting import MattingModel
@@ -24,24 +25,10 @@ Settings = Mapping[str, Any]  # the values of engine/train_arguments.py
 def make_state(model: MattingModel, settings: Settings, device: torch.device) -> RunState:
     """The state of a run at step 0, for a model that is on its device already.
 
-    Adam with L2 on weights only: biases, norms and position tables are left alone.
-
     Raises:
         InputError: if the device can't train in that precision.
     """
-    decayed: list[nn.Parameter] = []
-    others: list[nn.Parameter] = []
-    for name, parameter in model.named_parameters():
-        (decayed if parameter.ndim > 1 and "bias" not in name else others).append(parameter)
-    optimizer = torch.optim.Adam(
-        [
-            {"params": decayed, "weight_decay": settings["weight_decay"]},
-            {"params": others, "weight_decay": 0.0},
-        ],
-        lr=settings["lr"],
-        betas=(0.9, 0.999),
-        fused=True,
-    )
+    optimizer = make_optimizer(dict(model.named_parameters()), settings)
     fp16 = resolve_precision(settings["precision"], device) == "fp16"
     if fp16 and device.type != "cuda":
         raise InputError("--precision fp16 trains on a GPU only; use bf16 or fp32")
@@ -49,6 +36,31 @@ def make_state(model: MattingModel, settings: Settings, device: torch.device) ->
     if settings["ema"]:
         averaged = AveragedModel(model, multi_avg_fn=_moving_average(settings["ema"]))
     return RunState(model, optimizer, torch.amp.GradScaler(device.type, enabled=fp16), averaged)
+
+
+def make_optimizer(
+    parameters: Mapping[str, nn.Parameter], settings: Settings
+) -> torch.optim.Optimizer:
+    """Adam or Muon, by --optimizer. Weights decay; biases, norms and position tables do not."""
+    muon = settings["optimizer"] == "muon"
+    matrices: list[nn.Parameter] = []
+    decayed: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for name, parameter in parameters.items():
+        if muon and is_inner_matrix(name, parameter):
+            matrices.append(parameter)
+        else:
+            (decayed if parameter.ndim > 1 and "bias" not in name else others).append(parameter)
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": settings["weight_decay"]},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    if not muon:
+        return torch.optim.Adam(groups, lr=settings["lr"], betas=(0.9, 0.999), fused=True)
+    groups = [group | {"matrices": False} for group in groups]
+    groups.append({"params": matrices, "weight_decay": settings["weight_decay"], "matrices": True})
+    # Not fused: a fused optimizer is asked to step also after an overflow, and to sort it out.
+    return Muon(groups, lr=settings["lr"], betas=(0.9, 0.999))
 
 
 def _moving_average(decay: float) -> Any:

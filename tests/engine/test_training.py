@@ -124,8 +124,9 @@ def final(train_dir, step=6):
     return checkpoint
 
 
-def test_killed_and_resumed_equals_unbroken(run, data_root, tmp_path):
-    options = {"ema": 0.9, "clip": 1.0, "accumulate": 2, "num_workers": 1}
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_killed_and_resumed_equals_unbroken(run, data_root, tmp_path, optimizer):
+    options = {"ema": 0.9, "clip": 1.0, "accumulate": 2, "num_workers": 1, "optimizer": optimizer}
     assert run(tmp_path / "whole", **options) == 0
 
     process = start(data_root, tmp_path / "killed", **options, max_steps=10**6)
