@@ -80,11 +80,11 @@ if [ "$device" = cpu ]; then
     # The portraits are kept in memory: 10 GB.
     learn small_crops $data 6000 6000 --gpus --keep_data --num_workers 0 --crop_size 256 --batch_size 32 --optimizer muon \
         --lr 3e-3 --warmup_steps 100 --ema 0.998 "${coarse_alone[@]}"
-    learn coarse $data 5400 5400 --gpus --keep_data --num_workers 0 --crop_size 384 --batch_size 16 --optimizer muon \
+    learn coarse $data 4800 4800 --gpus --keep_data --num_workers 0 --crop_size 384 --batch_size 16 --optimizer muon \
         --lr 1.5e-3 --augmentation strong --scale 0.6 2.2 --warmup_steps 100 --ema 0.998 \
         --init_coarse "$out/small_crops/logger/0000006000.pth" "${coarse_alone[@]}"
-    learn run $data 2400 2400 --gpus --keep_data --num_workers 0 --crop_size 384 --batch_size 8 --lr 1e-3 \
-        --warmup_steps 50 --ema 0.998 --init_coarse "$out/coarse/logger/0000005400.pth" --freeze_coarse \
+    learn run $data 2400 2400 --gpus --keep_data --num_workers 0 --crop_size 384 --batch_size 8 --optimizer muon \
+        --lr 3e-3 --warmup_steps 50 --ema 0.998 --init_coarse "$out/coarse/logger/0000004800.pth" --freeze_coarse \
         --refined_share 0.08
 else
     stop=3000
