@@ -2,6 +2,7 @@
 
     python -m benchmarks.bench_learning
     python -m benchmarks.bench_learning --precision bf16    faster on CPUs with AVX512-BF16
+    python -m benchmarks.bench_learning --optimizer muon --lr 3e-3
 
 Draws busts before a screen in a temporary folder, trains `demo` on them from random weights, and
 compares the held-out portraits' SAD_TRIMAP after the first 50 steps with that at the end. Target:
@@ -35,19 +36,22 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3400)
     parser.add_argument("--portraits", type=int, default=1600, help="drawn to train on")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
+    parser.add_argument("--optimizer", choices=("adam", "muon"), default="adam")
+    parser.add_argument("--lr", type=float, default=1.5e-3)
     parser.add_argument("--keep", type=Path, help="folder for data and run, else a passing one")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as passing:
         folder = args.keep or Path(passing)
         begin = time.perf_counter()
-        train(folder, args.steps, args.portraits, args.precision)
+        draw(folder / "data", args.portraits)
+        train(folder, args)
         report(folder / "run", time.perf_counter() - begin)
 
 
-def train(folder: Path, steps: int, portraits: int, precision: str) -> None:
-    """Draw the data and run train.py."""
+def draw(data: Path, portraits: int) -> None:
+    """Busts alone before a screen, so many to train on and 12 held out."""
     generate(
-        folder / "data",
+        data,
         num_train=portraits,
         num_test=12,
         size=256,
@@ -57,13 +61,17 @@ def train(folder: Path, steps: int, portraits: int, precision: str) -> None:
         alone=True,
         backdrops=["screen"],
     )
+
+
+def train(folder: Path, args: argparse.Namespace) -> None:
+    """Run train.py on what was drawn."""
     options = f"""
-        --gpus --model_version demo --crop_size 256 --batch_size 8 --lr 1.5e-3 --schedule cosine
-        --schedule_steps {steps} --max_steps {steps} --warmup_steps 200 --clip 1 --scale 0.9 1.2
-        --replace_share 0 --refined_share 0.08 --keep_data --num_workers 0 --panel_every 0
-        --precision {precision}
+        --gpus --model_version demo --crop_size 256 --batch_size 8 --schedule cosine
+        --optimizer {args.optimizer} --lr {args.lr} --precision {args.precision}
+        --schedule_steps {args.steps} --max_steps {args.steps} --warmup_steps 200 --clip 1
+        --scale 0.9 1.2 --replace_share 0 --refined_share 0.08 --keep_data --num_workers 0
         --loss_weights coarse_alpha_8=2 coarse_trimap_8=3 composite=0
-        --val_every {FIRST} --val_images 12
+        --val_every {FIRST} --val_images 12 --panel_every 0
     """
     places = ["--data_root", str(folder / "data"), "--train_dir", str(folder / "run")]
     subprocess.run([sys.executable, "train.py", *places, *options.split()], check=True)

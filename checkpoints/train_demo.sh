@@ -90,7 +90,8 @@ else
     stop=3000
     [ ! -e "$out/run/logger/0000003000.pth" ] || stop=6000
     learn run data $stop 6000 --gpus 0 --augmentation strong --scale 0.6 2.2 --crop_size 512 --batch_size 32 \
-        --lr 1e-3 --warmup_steps 100 --ema 0.998 --num_workers 14 --keep_every 3000 --loss_weights coarse_alpha_8=3 coarse_trimap_8=3
+        --optimizer muon --lr 3e-3 --warmup_steps 100 --ema 0.998 --num_workers 14 --keep_every 3000 \
+        --loss_weights coarse_alpha_8=3 coarse_trimap_8=3
 fi
 "$PYTHON" -m checkpoints.pack --train_dir "$out/run" --max_area $area --output "$out/demo.pth" --overwrite
 "$PYTHON" evaluate.py --checkpoint "$out/demo.pth" --data_root "$out/held_out" --dataset PPM \

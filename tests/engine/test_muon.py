@@ -54,6 +54,21 @@ def test_nothing_comes_of_nothing():
     assert not orthogonalise(torch.zeros(2, 16, 20)).any()
 
 
+def test_matrices_of_one_shape_are_levelled_each_by_itself():
+    torch.manual_seed(4)
+    matrices = torch.randn(3, 20, 30) * torch.tensor([1e-6, 1.0, 1e6]).view(3, 1, 1)
+    for together, matrix in zip(orthogonalise(matrices), matrices, strict=True):
+        torch.testing.assert_close(together, orthogonalise(matrix[None])[0], atol=0.02, rtol=0.02)
+
+
+def test_it_goes_on_for_a_while_where_the_gradients_pointed(network):
+    optimizer = make_optimizer(dict(network.named_parameters()), settings())
+    step(network, optimizer)
+    after_one = network[4].weight.detach().clone()
+    step(network, optimizer, scale=0.0)
+    assert (network[4].weight - after_one).square().mean().sqrt() > 0.02 * RATE
+
+
 def test_a_step_has_the_size_of_adams_whatever_the_gradients_scale(network):
     for scale in (1e-4, 1.0, 1e4):
         trained = copy.deepcopy(network)
