@@ -118,7 +118,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
         "--optimizer",
         choices=("adam", "muon"),
         default="adam",
-        help="the paper's, or one that learns several times as fast from nothing",
+        help="the paper's, or one that learns faster from random weights",
     )
     add("--lr", type=positive_float, default=1e-4, help="learning rate, of either")
     add("--schedule", choices=("steps", "cosine"), default="steps", help="how --lr falls")
