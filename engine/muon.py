@@ -19,8 +19,8 @@ class Muon(torch.optim.Adam):
 
     A matrix moves by its gradient's moving average with (nearly) all singular values set to 1, so
     directions that are seldom asked for are learned as fast as the common ones. The step is scaled
-    to the usual size of Adam's, so the same rate serves both. From random weights that learns faster
-    than Adam, most of all at first; figures are in checkpoints/README.md.
+    to the usual size of Adam's, so the same rate serves both. From random weights that learns
+    faster than Adam, most of all at first; figures are in checkpoints/README.md.
 
     Sources: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks", with
     Nesterov's momentum and the polynomial; Liu et al. 2025, "Muon is scalable for LLM training",
