@@ -154,8 +154,10 @@ def test_a_larger_max_steps_goes_on_as_if_it_had_been_so_at_first(run, tmp_path,
     )
 
 
-def test_two_processes_have_the_losses_of_one(run, data_root, tmp_path):
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_two_processes_have_the_losses_of_one(run, data_root, tmp_path, optimizer):
     options = {"batch_size": 4, "freeze_bn": True, "max_steps": 4, "val_every": 4}
+    options["optimizer"] = optimizer
     process = start(data_root, tmp_path / "two", processes=2, **options)
     run(tmp_path / "one", **options)
     run(tmp_path / "parts", **options, accumulate=2)
