@@ -25,8 +25,8 @@ for seed in ${SEEDS:-1 2 3}; do
             --init_coarse "$coarse" --freeze_coarse --data_root "$FROM/small" "${real[@]}" --seed "$seed" \
             --backgrounds "$FROM/scenes" --replace_share 0.6 --recombine --degrade --keep_data --num_workers 0 \
             --crop_size 384 --batch_size 8 --scale 0.6 1.7 --optimizer muon --lr 3e-3 \
-            --schedule cosine --schedule_steps "$steps" --warmup_steps "$((steps / 20))" --max_steps "$steps" --clip 1 --ema 0.998 --refined_share 0.08 \
-            --val_every 0 --panel_every 0 --precision "${PRECISION:-auto}" "${options[@]}"
+            --schedule cosine --schedule_steps "$steps" --warmup_steps "$((steps / 20))" --max_steps "$steps" \
+            --clip 1 --ema 0.998 --refined_share 0.08 --val_every 0 --panel_every 0 --precision "${PRECISION:-auto}" "${options[@]}"
         "$PYTHON" evaluate.py --checkpoint "$run/logger/$last.pth" --data_root "$FROM/held_out" --dataset PPM \
             --protocol pad --max_area "${AREA:-262144}" --with_coarse --output "$run/test" --overwrite
     done

@@ -64,6 +64,7 @@ learn() {
     [ -e "$run/logger/$last.pth" ] || "$PYTHON" train.py --train_dir "$run" --model_version demo \
         --data_root "$data" "${real[@]}" --backgrounds "$out/scenes" --replace_share 0.6 --recombine \
         --degrade --scale 0.6 1.7 --schedule cosine --schedule_steps "$steps" --max_steps "$stop" --clip 1 \
+        --optimizer muon --ema 0.998 \
         --precision "${PRECISION:-auto}" --seed 7 --save_every 500 --val_every 0 "$@" "${resume[@]}"
 }
 
@@ -78,19 +79,18 @@ coarse_alone=(--no_refinement --loss_weights alpha=0 composite=0 laplacian=0 coa
 if [ "$device" = cpu ]; then
     # The coarse network needs many samples: on smaller crops first, then on larger ones; the refinement last.
     # The portraits are kept in memory: 10 GB.
-    learn small_crops $data 6000 6000 --gpus --keep_data --num_workers 0 --crop_size 256 --batch_size 32 --optimizer muon \
-        --lr 3e-3 --warmup_steps 100 --ema 0.998 "${coarse_alone[@]}"
-    learn coarse $data 4800 4800 --gpus --keep_data --num_workers 0 --crop_size 384 --batch_size 16 --optimizer muon \
-        --lr 1.5e-3 --augmentation strong --scale 0.6 2.2 --warmup_steps 100 --ema 0.998 \
-        --init_coarse "$out/small_crops/logger/0000006000.pth" "${coarse_alone[@]}"
-    learn run $data 2400 2400 --gpus --keep_data --num_workers 0 --crop_size 384 --batch_size 8 --optimizer muon \
-        --lr 3e-3 --warmup_steps 50 --ema 0.998 --init_coarse "$out/coarse/logger/0000004800.pth" --freeze_coarse \
-        --refined_share 0.08
+    here=(--gpus --keep_data --num_workers 0)
+    learn small_crops $data 6000 6000 "${here[@]}" --crop_size 256 --batch_size 32 --lr 3e-3 --warmup_steps 100 \
+        "${coarse_alone[@]}"
+    learn coarse $data 4800 4800 "${here[@]}" --crop_size 384 --batch_size 16 --lr 1.5e-3 --warmup_steps 100 \
+        --augmentation strong --scale 0.6 2.2 --init_coarse "$out/small_crops/logger/0000006000.pth" "${coarse_alone[@]}"
+    learn run $data 2400 2400 "${here[@]}" --crop_size 384 --batch_size 8 --lr 3e-3 --warmup_steps 50 \
+        --init_coarse "$out/coarse/logger/0000004800.pth" --freeze_coarse --refined_share 0.08
 else
     stop=3000
     [ ! -e "$out/run/logger/0000003000.pth" ] || stop=6000
     learn run data $stop 6000 --gpus 0 --augmentation strong --scale 0.6 2.2 --crop_size 512 --batch_size 32 \
-        --optimizer muon --lr 3e-3 --warmup_steps 100 --ema 0.998 --num_workers 14 --keep_every 3000 \
+        --lr 3e-3 --warmup_steps 100 --num_workers 14 --keep_every 3000 \
         --loss_weights coarse_alpha_8=3 coarse_trimap_8=3
 fi
 "$PYTHON" -m checkpoints.pack --train_dir "$out/run" --max_area $area --output "$out/demo.pth" --overwrite

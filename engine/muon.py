@@ -68,10 +68,10 @@ class Muon(torch.optim.Adam):
                 parameter.sub_(direction.view(parameter.shape), alpha=rate)
 
 
-def is_inner_matrix(name: str, parameter: Tensor) -> bool:
-    """Whether Muon is for it: weights of linear layers and convolutions, but for the first and
-    last layers, whose few inputs or outputs each mean something of their own."""
-    return parameter.ndim > 1 and "bias" not in name and min(parameter.shape[:2]) >= SMALLEST
+def is_inner(weight: Tensor) -> bool:
+    """Whether Muon is for a weight of a linear layer or convolution: not in the first and last
+    layers, whose few inputs or outputs each mean something of their own."""
+    return min(weight.shape[:2]) >= SMALLEST
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
 from engine.distributed import Processes
-from engine.muon import Muon, is_inner_matrix
+from engine.muon import Muon, is_inner
 from engine.run_state import RunState
 from models.inference import resolve_precision
 from models.matting import MattingModel
@@ -47,10 +47,10 @@ def make_optimizer(
     decayed: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
     for name, parameter in parameters.items():
-        if muon and is_inner_matrix(name, parameter):
-            matrices.append(parameter)
+        if parameter.ndim < 2 or "bias" in name:
+            others.append(parameter)
         else:
-            (decayed if parameter.ndim > 1 and "bias" not in name else others).append(parameter)
+            (matrices if muon and is_inner(parameter) else decayed).append(parameter)
     groups: list[dict[str, Any]] = [
         {"params": decayed, "weight_decay": settings["weight_decay"]},
         {"params": others, "weight_decay": 0.0},

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine.muon import is_inner_matrix, orthogonalise
+from engine.muon import orthogonalise
 from engine.optimisation import make_optimizer
 from models import CONFIGS, build_model
 
@@ -149,7 +149,10 @@ def test_it_levels_what_adam_follows_slowly():
 def test_first_and_last_layers_norms_and_tables_are_not_muons(version):
     with torch.device("meta"):
         model = build_model(CONFIGS[version])
-    chosen = {name for name, p in model.named_parameters() if is_inner_matrix(name, p)}
+    parameters = dict(model.named_parameters())
+    groups = make_optimizer(parameters, settings()).param_groups
+    [matrices] = [{id(p) for p in group["params"]} for group in groups if group["matrices"]]
+    chosen = {name for name, p in parameters.items() if id(p) in matrices}
     for part in ("heads.", "norm", "bias", "head.", "patch_embed.proj.weight", "proj.0.0.weight"):
         assert not [name for name in chosen if part in name.removeprefix("coarse_network")], part
     counted = sum(p.numel() for name, p in model.named_parameters() if name in chosen)
