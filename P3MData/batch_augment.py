@@ -13,7 +13,7 @@ from torch import Tensor
 
 from P3MData.augment import CELLS, Warp, coarse_map, shrink_factor, shrunk
 from P3MData.recipe import Recipe
-from utils.trimap import TRAINING_ELLIPSE, Trimap
+from utils.trimap import Trimap
 
 COLOURS = ("image", "foreground", "background")
 
@@ -31,12 +31,11 @@ def carry_out_batch(recipes: Sequence[Recipe], device: torch.device | str) -> di
     if any(recipe.degrade for recipe in recipes):
         raise ValueError("photos are degraded on the CPU only; use P3MData.recipe.carry_out")
     items = [_carry_out(recipe, torch.device(device)) for recipe in recipes]
-    batch = {name: torch.stack([item[name] for item in items]) for name in (*COLOURS, "alpha")}
+    layers = (*COLOURS, "alpha", "trimap")
     return {
         "name": [recipe.name for recipe in recipes],
         "seed": torch.tensor([recipe.seed for recipe in recipes]),
-        **batch,
-        "trimap": _trimaps(batch["alpha"]),
+        **{name: torch.stack([item[name] for item in items]) for name in layers},
     }
 
 
@@ -52,7 +51,8 @@ def _carry_out(recipe: Recipe, device: torch.device) -> dict[str, Tensor]:
     if recipe.scene is not None:
         a = layers["alpha"] / 255
         layers["image"] = torch.lerp(layers["background"], layers["foreground"], a).round()
-    return {name: layer.to(torch.uint8) for name, layer in layers.items()}
+    item = {name: layer.to(torch.uint8) for name, layer in layers.items()}
+    return item | {"trimap": _trimap(item["alpha"], recipe.ellipse)}
 
 
 def _warp(
@@ -82,15 +82,14 @@ def _source_map(warp: Warp, size: tuple[int, int], device: torch.device) -> Tens
     return fine[..., rows : rows + h, columns : columns + w].permute(0, 2, 3, 1)
 
 
-def _trimaps(alpha: Tensor) -> Tensor:
-    """As `utils.trimap.trimap_from_alpha` with the training ellipse: (B, 1, h, w) uint8."""
-    shape = (TRAINING_ELLIPSE, TRAINING_ELLIPSE)
-    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, shape)
+def _trimap(alpha: Tensor, size: int) -> Tensor:
+    """As `utils.trimap.trimap_from_alpha`: (1, h, w) uint8."""
+    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     kernel = torch.from_numpy(ellipse).to(alpha.device).float()[None, None]
-    reach = TRAINING_ELLIPSE // 2
-    possible = F.conv2d((alpha > 0).float(), kernel, padding=reach) > 0.5
-    doubtful = F.conv2d((alpha < 255).float(), kernel, padding=reach) > 0.5
+    before, after = size // 2, (size - 1) // 2  # an even ellipse has its middle right of the middle
+    impure = torch.stack([alpha > 0, alpha < 255]).float()  # (2, 1, h, w)
+    near = F.conv2d(F.pad(impure, (before, after, before, after)), kernel) > 0.5
     trimap = torch.full_like(alpha, Trimap.UNKNOWN)
-    return trimap.masked_fill_(~possible, Trimap.BACKGROUND).masked_fill_(
-        ~doubtful, Trimap.FOREGROUND
+    return trimap.masked_fill_(~near[0], Trimap.BACKGROUND).masked_fill_(
+        ~near[1], Trimap.FOREGROUND
     )

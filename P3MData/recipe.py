@@ -31,6 +31,7 @@ class Recipe:
         scene: (h, w, 3) uint8, the new background, or None.
         scene_warp: from the crop to the scene, or None.
         degrade: whether the photo is degraded at last.
+        ellipse: of the trimap, see `utils.trimap.trimap_from_alpha`.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Recipe:
     scene: np.ndarray | None = None
     scene_warp: Warp | None = None
     degrade: bool = False
+    ellipse: int = TRAINING_ELLIPSE
 
 
 def carry_out(recipe: Recipe) -> dict[str, np.ndarray]:
@@ -56,5 +58,5 @@ def carry_out(recipe: Recipe) -> dict[str, np.ndarray]:
     if recipe.degrade:
         rng = np.random.default_rng(recipe.seed)
         layers["image"] = degrade_photo(rng, layers["image"])
-    layers["trimap"] = trimap_from_alpha(layers["alpha"], TRAINING_ELLIPSE)
+    layers["trimap"] = trimap_from_alpha(layers["alpha"], recipe.ellipse)
     return layers

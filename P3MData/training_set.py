@@ -17,6 +17,7 @@ from P3MData.recombination import SECOND_SHARE, join_people, light_people, write
 from utils.errors import InputError
 from utils.images import list_images, read_photo
 from utils.sample import Sample
+from utils.trimap import TRAINING_ELLIPSE
 
 Value = TypeVar("Value")
 LAYERS = ("image", "foreground", "background", "alpha")
@@ -79,6 +80,7 @@ class TrainingSet(torch.utils.data.Dataset):
         degrade: blur, noise and JPEG on the photo, and grey samples, see `P3MData.degrade`.
         scale: of "V2" and "strong", smallest and largest, times the scale at which the photo covers
             the crop.
+        ellipse: of the trimaps, in pixels of the crop.
         keep: hold decoded scenes in memory.
 
     Raises:
@@ -97,6 +99,7 @@ class TrainingSet(torch.utils.data.Dataset):
         recombine: bool = False,
         degrade: bool = False,
         scale: tuple[float, float] = V2_SCALE,
+        ellipse: int = TRAINING_ELLIPSE,
         keep: bool = False,
     ) -> None:
         if not len(samples):
@@ -110,6 +113,7 @@ class TrainingSet(torch.utils.data.Dataset):
         self.recombine = recombine
         self.degrade = degrade
         self.scale = scale
+        self.ellipse = ellipse
         self.read_scene: Callable[[Path], np.ndarray] = Kept(read_photo) if keep else read_photo
         # Shared by the workers, so that each broken file is said once.
         self._broken = torch.zeros(len(samples), dtype=torch.bool).share_memory_()
@@ -142,7 +146,10 @@ class TrainingSet(torch.utils.data.Dataset):
                 second = self._recombine(layers, position)
                 name += f" with {second}" if second else ""
                 scene = write_on_scene(rng, scene)
-        return Recipe(name, seed, self.size, layers, warp, colours, scene, scene_warp, self.degrade)
+        return Recipe(
+            name, seed, self.size, layers, warp, colours,
+            scene, scene_warp, self.degrade, self.ellipse,
+        )  # fmt: skip
 
     def _scene(self, index: int) -> tuple[Path, np.ndarray]:
         return self.scenes[index], self.read_scene(self.scenes[index])

@@ -77,6 +77,7 @@ def open_training_set(settings: Settings) -> TrainingSet:
         recombine=settings["recombine"],
         degrade=settings["degrade"],
         scale=tuple(settings["scale"]),
+        ellipse=settings["trimap_ellipse"],
         keep=settings["keep_data"],
     )
     if settings["recombine"] and not dataset.replace:

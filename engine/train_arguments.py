@@ -19,6 +19,7 @@ from models.losses import TERMS
 from P3MData.augment import RANGES, V2_SCALE
 from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError
+from utils.trimap import TRAINING_ELLIPSE
 
 # What doesn't shape the result: a resumed run may be given other values of these.
 FREE = {
@@ -88,6 +89,12 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     )
     add("--recombine", action="store_true", help="second people, other light and writing on these")
     add("--degrade", action="store_true", help="blur, noise, JPEG and grey on some samples")
+    add(
+        "--trimap_ellipse",
+        type=positive,
+        default=TRAINING_ELLIPSE,
+        help="pixels; what lies within it of an edge is unknown",
+    )
     add("--keep_data", action="store_true", help="decoded, in the memory of each data process")
     add("--crop_size", type=positive, default=896, help="side of a sample, a multiple of 128")
     add("--batch_size", type=positive, default=8, help="samples a step, of all processes together")

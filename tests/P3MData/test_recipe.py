@@ -60,11 +60,17 @@ def test_the_batch_on_a_device_is_that_of_the_cpu_path(scenes, version):
                 assert np.quantile(difference, 0.999) <= 5
 
 
-def test_trimaps_of_a_batch_are_those_of_its_alphas(scenes):
-    data = TrainingSet(Portraits(), crop_size=128)
-    batch = carry_out_batch([data.draw(position) for position in range(4)], "cpu")
-    for alpha, trimap in zip(batch["alpha"], batch["trimap"], strict=True):
-        assert np.array_equal(trimap[0].numpy(), trimap_from_alpha(alpha[0].numpy(), 7))
+@pytest.mark.parametrize(("options", "ellipse"), [({}, 7), ({"ellipse": 20}, 20)])
+def test_trimaps_are_those_of_the_alphas_on_both_paths(options, ellipse):
+    data = TrainingSet(Portraits(), crop_size=128, **options)
+    recipes = [data.draw(position) for position in range(4)]
+    batch = carry_out_batch(recipes, "cpu")
+    pairs = [(layer["alpha"], layer["trimap"]) for layer in map(carry_out, recipes)]
+    pairs += [
+        (a[0].numpy(), t[0].numpy()) for a, t in zip(batch["alpha"], batch["trimap"], strict=True)
+    ]
+    for alpha, trimap in pairs:
+        assert np.array_equal(trimap, trimap_from_alpha(alpha, ellipse))
 
 
 def test_degrading_changes_the_photo_alone(scenes):
