@@ -2,14 +2,14 @@
 # The paper's central claim, small: refinement without and with cross region attention (CRA).
 #     FROM=train_root/demo_checkpoint bash checkpoints/ablation.sh
 # FROM is the folder in which checkpoints/train_demo.sh trained on a CPU. All runs keep its coarse network
-# as it is, so that the refinements alone differ; they are trained as there, only shorter, and measured on
-# the held-out portraits. SEEDS, STEPS, PRECISION and OUT are free. A run that is there is kept.
+# as it is, so that the refinements alone differ; these begin anew, are trained as there, only shorter, and
+# measured on the held-out portraits. SEEDS, STEPS, PRECISION and OUT are free. A run that is there is kept.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${FROM:?names the folder in which checkpoints/train_demo.sh trained}"
-coarse="$(ls "$FROM"/coarse/logger/[0-9]*.pth 2>/dev/null | tail -1)" || true
+coarse="$(ls "$FROM"/run/logger/[0-9]*.pth 2>/dev/null | tail -1)" || true
 [ -n "$coarse" ] || {
-    echo "error: $FROM/coarse/logger holds no checkpoint; run checkpoints/train_demo.sh first" >&2
+    echo "error: $FROM/run/logger holds no checkpoint; run checkpoints/train_demo.sh first" >&2
     exit 2
 }
 out="${OUT:-train_root/ablation}" steps="${STEPS:-400}" real=()
@@ -24,9 +24,9 @@ for seed in ${SEEDS:-1 2 3}; do
         [ -e "$run/logger/$last.pth" ] || "$PYTHON" train.py --train_dir "$run" --gpus --model_version demo \
             --init_coarse "$coarse" --freeze_coarse --data_root "$FROM/small" "${real[@]}" --seed "$seed" \
             --backgrounds "$FROM/scenes" --replace_share 0.6 --recombine --degrade --keep_data --num_workers 0 \
-            --crop_size 384 --batch_size 8 --scale 0.6 1.7 --optimizer muon --lr 3e-3 \
+            --crop_size 384 --batch_size 8 --scale 0.6 1.7 --trimap_ellipse 20 --optimizer muon --lr 3e-3 \
             --schedule cosine --schedule_steps "$steps" --warmup_steps "$((steps / 20))" --max_steps "$steps" \
-            --clip 1 --ema 0.998 --refined_share 0.08 --val_every 0 --panel_every 0 --precision "${PRECISION:-auto}" "${options[@]}"
+            --clip 1 --ema 0.998 --refined_share 0.2 --val_every 0 --panel_every 0 --precision "${PRECISION:-auto}" "${options[@]}"
         "$PYTHON" evaluate.py --checkpoint "$run/logger/$last.pth" --data_root "$FROM/held_out" --dataset PPM \
             --protocol pad --max_area "${AREA:-262144}" --with_coarse --output "$run/test" --overwrite
     done

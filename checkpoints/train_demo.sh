@@ -76,20 +76,26 @@ scenes "$out/$data/BG-20K/train" 1
 [ -z "$portraits" ] || scenes "$out/$data/real/bg" 2
 [ -z "$backgrounds" ] || scenes "$backgrounds" 8
 coarse_alone=(--no_refinement --loss_weights alpha=0 composite=0 laplacian=0 coarse_alpha_8=3 coarse_trimap_8=3)
+strong=(--augmentation strong --scale 0.6 2.2)
 if [ "$device" = cpu ]; then
-    # The coarse network needs many samples: on smaller crops first, then on larger ones; the refinement last.
-    # The portraits are kept in memory: 10 GB.
+    # The coarse network needs many samples: on smaller crops first, then on larger ones. Then the
+    # refinement, first of the few cells that the coarse network calls unknown, which is fast, then of many.
+    # The portraits are kept in memory: 14 GB in all.
     here=(--gpus --keep_data --num_workers 0)
     learn small_crops $data 6000 6000 "${here[@]}" --crop_size 256 --batch_size 32 --lr 3e-3 --warmup_steps 100 \
         "${coarse_alone[@]}"
     learn coarse $data 4800 4800 "${here[@]}" --crop_size 384 --batch_size 16 --lr 1.5e-3 --warmup_steps 100 \
-        --augmentation strong --scale 0.6 2.2 --init_coarse "$out/small_crops/logger/0000006000.pth" "${coarse_alone[@]}"
-    learn run $data 2400 2400 "${here[@]}" --crop_size 384 --batch_size 8 --lr 3e-3 --warmup_steps 50 \
+        "${strong[@]}" --init_coarse "$out/small_crops/logger/0000006000.pth" "${coarse_alone[@]}"
+    learn few_cells $data 2400 2400 "${here[@]}" --crop_size 384 --batch_size 8 --lr 3e-3 --warmup_steps 50 \
         --init_coarse "$out/coarse/logger/0000004800.pth" --freeze_coarse --refined_share 0.08
+    "$PYTHON" -m checkpoints.calibrate --checkpoint "$out/few_cells/logger/0000002400.pth" --unknown 1 --slope 1.5 \
+        --output "$out/calibrated.pth" --overwrite
+    learn run $data 900 900 "${here[@]}" --crop_size 384 --batch_size 8 --lr 2e-3 --warmup_steps 20 \
+        --init "$out/calibrated.pth" --freeze_coarse --refined_share 0.2 --trimap_ellipse 20
 else
     stop=3000
     [ ! -e "$out/run/logger/0000003000.pth" ] || stop=6000
-    learn run data $stop 6000 --gpus 0 --augmentation strong --scale 0.6 2.2 --crop_size 512 --batch_size 32 \
+    learn run data $stop 6000 --gpus 0 "${strong[@]}" --crop_size 512 --batch_size 32 \
         --lr 3e-3 --warmup_steps 100 --num_workers 14 --keep_every 3000 \
         --loss_weights coarse_alpha_8=3 coarse_trimap_8=3
 fi

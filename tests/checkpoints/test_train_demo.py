@@ -65,11 +65,16 @@ def test_each_stage_begins_with_what_the_one_before_left(recipe):
     stages = [command for command in commands if command.startswith("train.py")]
     left = None
     for stage in stages:
-        assert values(stage, "--init_coarse") == left
+        before = [c for c in commands[: commands.index(stage)] if values(c, "--output")]
+        if before:  # the last stage begins with what was calibrated
+            assert values(before[0], "--checkpoint") == left
+            left = values(before[0], "--output")
+        assert (values(stage, "--init_coarse") or values(stage, "--init")) == left
         assert "--resume" not in stage and "--portraits" not in stage
         left = f"{values(stage, '--train_dir')}/logger/{int(values(stage, '--max_steps')):010d}.pth"
         assert Path(left).exists()
     assert "--freeze_coarse" in stages[-1]
+    assert sum("checkpoints.calibrate" in command for command in commands) == 1
     assert [c.split()[:2] for c in commands[-2:]] == [
         ["-m", "checkpoints.pack"],
         ["evaluate.py", "--checkpoint"],
