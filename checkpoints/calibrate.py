@@ -22,7 +22,8 @@ from models import MattingModel, load_model
 from models.checkpoint import read_checkpoint, save_checkpoint
 from models.regions import UNKNOWN
 from utils.arguments import OneSentenceParser, number
-from utils.errors import InputError, run_script
+from utils.errors import run_script
+from utils.files import keep_existing
 
 
 @torch.no_grad()
@@ -54,8 +55,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="a .pth")
     parser.add_argument("--overwrite", action="store_true", help="replace --output if it is there")
     args = parser.parse_args()
-    if args.output.exists() and not args.overwrite:
-        raise InputError(f"{args.output} is there already; name another, or give --overwrite")
+    keep_existing(args.output, args.overwrite)
     model = load_model(args.checkpoint)
     calibrate(model, unknown=args.unknown, slope=args.slope)
     save_checkpoint(args.output, model, step=read_checkpoint(args.checkpoint).get("step", 0))

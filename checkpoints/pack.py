@@ -13,7 +13,8 @@ from pathlib import Path
 
 from models.checkpoint import latest_checkpoint, load_model, read_checkpoint, save_checkpoint
 from utils.arguments import OneSentenceParser
-from utils.errors import InputError, run_script
+from utils.errors import run_script
+from utils.files import keep_existing
 
 ABOUT = (
     "the small demo network, trained on drawn portraits{portraits}: good for trying things out;"
@@ -30,8 +31,7 @@ def main() -> None:
     parser.add_argument("--max_area", type=int, help="pixels to which larger photos are shrunk")
     parser.add_argument("--overwrite", action="store_true", help="replace --output if it is there")
     args = parser.parse_args()
-    if args.output.exists() and not args.overwrite:
-        raise InputError(f"{args.output} is there already; name another, or give --overwrite")
+    keep_existing(args.output, args.overwrite)
     path = latest_checkpoint(args.train_dir)
     model = load_model(path)  # the averaged weights, where the run kept them
     entries = read_checkpoint(path)

@@ -24,7 +24,8 @@ from models.checkpoint import latest_checkpoint
 from P3MData.data_loader import P3MDataset
 from utils.arguments import OneSentenceParser, number
 from utils.composition import composite
-from utils.errors import InputError, run_script
+from utils.errors import run_script
+from utils.files import keep_existing
 from utils.foreground import solve_fg_bg
 from utils.images import pair_by_stem, read_alpha, read_photo, write_image
 from utils.sample import Sample
@@ -105,8 +106,7 @@ def main() -> None:
     add("--output", type=Path, required=True, help="the sheet: .png or .jpg")
     add("--overwrite", action="store_true", help="replace a sheet that is there")
     args = parser.parse_args()
-    if args.output.exists() and not args.overwrite:
-        raise InputError(f"{args.output} is there already; name another, or give --overwrite")
+    keep_existing(args.output, args.overwrite)
     path = latest_checkpoint(args.checkpoint) if args.checkpoint.is_dir() else args.checkpoint
     if args.portraits:
         samples: Iterable[Sample] = islice(read_portraits(args.portraits), args.rows)

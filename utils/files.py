@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from utils.errors import InputError
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -29,6 +31,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def keep_existing(output: Path, overwrite: bool) -> None:
+    """Raise InputError if `output` is there and may not be replaced, before any work is done."""
+    if output.exists() and not overwrite:
+        raise InputError(f"{output} is there already; name another, or give --overwrite")
 
 
 def _umask() -> int:
