@@ -2,8 +2,9 @@
 # The paper's central claim, small: refinement without and with cross region attention (CRA).
 #     FROM=train_root/demo_checkpoint bash checkpoints/ablation.sh
 # FROM is the folder in which checkpoints/train_demo.sh trained on a CPU. All runs keep its coarse network
-# as it is, so that the refinements alone differ; these begin anew, are trained as there, only shorter, and
-# measured on the held-out portraits. SEEDS, STEPS, PRECISION and OUT are free. A run that is there is kept.
+# as it is, so that the refinements alone differ; these begin anew, are trained as its last stage, but shorter and
+# at the rate of the one before, and measured on the held-out portraits. SEEDS, STEPS, PRECISION and OUT are free.
+# A run that is there is kept.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${FROM:?names the folder in which checkpoints/train_demo.sh trained}"

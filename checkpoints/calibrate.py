@@ -18,8 +18,8 @@ from typing import cast
 import torch
 from torch import nn
 
-from models import MattingModel, load_model
-from models.checkpoint import read_checkpoint, save_checkpoint
+from models import MattingModel
+from models.checkpoint import model_from_checkpoint, read_checkpoint, save_checkpoint
 from models.regions import UNKNOWN
 from utils.arguments import OneSentenceParser, number
 from utils.errors import run_script
@@ -56,9 +56,10 @@ def main() -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace --output if it is there")
     args = parser.parse_args()
     keep_existing(args.output, args.overwrite)
-    model = load_model(args.checkpoint)
+    entries = read_checkpoint(args.checkpoint)
+    model = model_from_checkpoint(entries, args.checkpoint)  # the averaged weights, if any
     calibrate(model, unknown=args.unknown, slope=args.slope)
-    save_checkpoint(args.output, model, step=read_checkpoint(args.checkpoint).get("step", 0))
+    save_checkpoint(args.output, model, step=entries.get("step", 0))
     print(f"{args.output}: unknown {args.unknown:+g}, slope {args.slope:g}")
 
 

@@ -11,7 +11,12 @@ import argparse
 from hashlib import sha256
 from pathlib import Path
 
-from models.checkpoint import latest_checkpoint, load_model, read_checkpoint, save_checkpoint
+from models.checkpoint import (
+    latest_checkpoint,
+    model_from_checkpoint,
+    read_checkpoint,
+    save_checkpoint,
+)
 from utils.arguments import OneSentenceParser
 from utils.errors import run_script
 from utils.files import keep_existing
@@ -33,8 +38,8 @@ def main() -> None:
     args = parser.parse_args()
     keep_existing(args.output, args.overwrite)
     path = latest_checkpoint(args.train_dir)
-    model = load_model(path)  # the averaged weights, where the run kept them
     entries = read_checkpoint(path)
+    model = model_from_checkpoint(entries, path)  # the averaged weights, where the run kept them
     real = (entries.get("arguments") or {}).get("portraits")
     area = {"max_area": args.max_area} if args.max_area else {}
     about = ABOUT.format(portraits=" and a few real ones" if real else "")

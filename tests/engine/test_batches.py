@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine import batches
 from engine.batches import (
     Mixture,
     _tell_of_errors,
@@ -11,9 +12,11 @@ from engine.batches import (
     to_device,
 )
 from engine.distributed import Processes
+from engine.train_arguments import parse_arguments
 from P3MData.data_loader import TrainingSet
 from utils.errors import InputError
 from utils.sample import Sample
+from utils.trimap import trimap_from_alpha
 
 CPU = torch.device("cpu")
 SETTINGS = {"batch_size": 8, "accumulate": 2, "max_steps": 3, "num_workers": 0}
@@ -37,6 +40,23 @@ class Drawn:
 @pytest.fixture
 def dataset():
     return TrainingSet(Drawn("abcde"), crop_size=128)
+
+
+@pytest.mark.parametrize(("words", "ellipse"), [([], 7), (["--trimap_ellipse", "21"], 21)])
+def test_training_trimaps_are_as_wide_as_told(tmp_path, monkeypatch, words, ellipse):
+    class Striped(Drawn):
+        def __getitem__(self, index):
+            sample = super().__getitem__(index)
+            sample.alpha[:, 48:80] = 255
+            return sample
+
+    monkeypatch.setattr(batches, "P3MDataset", lambda root, split: Striped("abc"))
+    argv = ["--train_dir", str(tmp_path / "run"), "--data_root", str(tmp_path), *words]
+    argv += ["--crop_size", "128", "--augmentation", "V1", "--no_pretrained"]
+    item = batches.open_training_set(parse_arguments("", argv))[0]
+    expected = trimap_from_alpha(item["alpha"][0].numpy(), ellipse)
+    assert np.array_equal(item["trimap"][0].numpy(), expected)
+    assert (expected == 128).any()
 
 
 def test_a_mixture_counts_each_part_as_often_as_told():
