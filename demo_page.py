@@ -19,6 +19,7 @@ from engine.layers import LayerMaker, read_background
 from engine.prediction import Predictor
 from engine.predictors import load_predictor, needs_torch
 from utils.errors import InputError, run_script
+from utils.files import AnyPath
 from utils.images import read_photo
 
 BACKGROUNDS = ("green", "white", "black", "blur:25", "blur:60")
@@ -100,7 +101,7 @@ def build_page(predictor: Predictor, about: str, max_pixels: int) -> Any:
 
 
 def make_layers(
-    predictor: Predictor, path: Path, background: str, max_pixels: int
+    predictor: Predictor, path: AnyPath, background: str, max_pixels: int
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return the photo, and its alpha, cut-out and composite.
 

@@ -13,18 +13,19 @@ import numpy as np
 
 from DemoData.layouts import TRAIN
 from utils.errors import InputError, run_script
+from utils.files import AnyPath
 from utils.images import pair_by_stem, read_alpha, read_photo, write_image
 
 GAP = 4  # px between pictures
 
 
-def contact_sheet(root: Path, *, columns: int, rows: int, side: int) -> np.ndarray:
+def contact_sheet(root: AnyPath, *, columns: int, rows: int, side: int) -> np.ndarray:
     """The first portraits for training, photo and alpha side by side; (H, W, 3) uint8.
 
     Raises:
         MissingError, InputError: if there are none, or a file can't be read.
     """
-    photo, mask = (root / TRAIN.folder / folder for folder, _, _ in TRAIN.layers[:2])
+    photo, mask = (Path(root, TRAIN.folder, folder) for folder, _, _ in TRAIN.layers[:2])
     pairs = list(pair_by_stem({"image": photo, "alpha": mask}).values())[: columns * rows]
     rows = -(-len(pairs) // columns)
     height, width = rows * (side + GAP) - GAP, columns * (2 * side + GAP) - GAP

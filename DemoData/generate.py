@@ -26,7 +26,7 @@ from DemoData.people import KINDS
 from DemoData.portrait import draw_portrait
 from DemoData.scenes import NAMES, USUAL, draw_scene
 from utils.errors import InputError, run_script
-from utils.files import atomic_path
+from utils.files import AnyPath, atomic_path
 from utils.images import write_image
 from utils.parallel import start_worker
 
@@ -43,10 +43,10 @@ class Task:
     folder: str
     layout: Layout | None = None
 
-    def paths(self, root: Path) -> list[Path]:
+    def paths(self, root: AnyPath) -> list[Path]:
         name = f"demo_{self.index:05d}"
         if self.layout is None:
-            return [root / self.folder / f"{name}.jpg"]
+            return [Path(root, self.folder, f"{name}.jpg")]
         return self.layout.paths(root, name)
 
 
@@ -60,7 +60,7 @@ def list_tasks(num_train: int, num_test: int) -> Iterator[Task]:
             yield Task(number, index, folder)
 
 
-def run_task(task: Task, root: Path, size: int, seed: int, people: dict[str, Any]) -> None:
+def run_task(task: Task, root: AnyPath, size: int, seed: int, people: dict[str, Any]) -> None:
     """Draw and write one portrait or scene; a pure function of the seed and the task."""
     rng = np.random.default_rng([seed, task.number, task.index])
     if task.layout is None:
@@ -71,12 +71,13 @@ def run_task(task: Task, root: Path, size: int, seed: int, people: dict[str, Any
     task.layout.write(root, task.paths(root)[0].stem, portrait)
 
 
-def claim_folder(root: Path, arguments: dict[str, Any]) -> None:
+def claim_folder(root: AnyPath, arguments: dict[str, Any]) -> None:
     """Make `root` ours by writing the arguments into it.
 
     Raises:
         InputError: if it is a file, holds anything else, or was drawn with other arguments.
     """
+    root = Path(root)
     if root.exists() and not root.is_dir():
         raise InputError(f"{root} is a file: give --root a folder")
     record = root / RECORD
@@ -102,7 +103,7 @@ def claim_folder(root: Path, arguments: dict[str, Any]) -> None:
 
 
 def generate(
-    root: Path,
+    root: AnyPath,
     *,
     num_train: int,
     num_test: int,
@@ -134,7 +135,7 @@ def generate(
 
 
 def _generate(
-    root: Path,
+    root: AnyPath,
     num_train: int,
     num_test: int,
     size: int,

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from DemoData.portrait import Portrait
+from utils.files import AnyPath
 from utils.images import write_image
 from utils.trimap import trimap_from_alpha
 
@@ -65,14 +66,14 @@ class Layout:
     layers: tuple[tuple[str, str, Layer], ...]
     hide_face: str = "never"
 
-    def write(self, root: Path, name: str, portrait: Portrait) -> None:
+    def write(self, root: AnyPath, name: str, portrait: Portrait) -> None:
         """Write every layer of a portrait, each whole or not at all."""
         for path, (_, _, layer) in zip(self.paths(root, name), self.layers, strict=True):
             write_image(path, layer(portrait))
 
-    def paths(self, root: Path, name: str) -> list[Path]:
+    def paths(self, root: AnyPath, name: str) -> list[Path]:
         """The files of one portrait, in the order of `layers`."""
-        return [root / self.folder / folder / f"{name}{end}" for folder, end, _ in self.layers]
+        return [Path(root, self.folder, folder, f"{name}{end}") for folder, end, _ in self.layers]
 
 
 TRAIN = Layout(

@@ -10,11 +10,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from P3MData.layout import SPLITS, folders, made_by
 from P3MData.training_set import TrainingSet, positions
 from utils.errors import run_script
+from utils.files import AnyPath
 from utils.folders import FolderDataset
 from utils.inspection import inspect_folders, loader_parser, report
 
@@ -32,7 +31,7 @@ class P3MDataset(FolderDataset):
         MissingError, InputError: as `FolderDataset`; if fg or bg is missing, names the command.
     """
 
-    def __init__(self, root: Path, split: str) -> None:
+    def __init__(self, root: AnyPath, split: str) -> None:
         super().__init__(folders(root, split), made_by(root))
 
 

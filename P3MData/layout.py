@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from utils.errors import InputError
+from utils.files import AnyPath
 
 SPLITS = ("train", "P3M-500-P", "P3M-500-NP")
 
 
-def folders(root: Path, split: str) -> dict[str, Path]:
+def folders(root: AnyPath, split: str) -> dict[str, Path]:
     """Layer -> folder, below the data root.
 
     Raises:
@@ -25,7 +26,7 @@ def folders(root: Path, split: str) -> dict[str, Path]:
     return layers | {"trimap": base / "trimap"}
 
 
-def made_by(root: Path) -> dict[str, str]:
+def made_by(root: AnyPath) -> dict[str, str]:
     """Layer -> the command that makes its folder."""
     command = f"python -m P3MData.solve_fg_bg --data_root {root}"
     return {"foreground": command, "background": command}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from P3MData.solve_fg_bg import solve_portrait
+from utils.files import AnyPath
 from utils.folders import FolderDataset, check_sizes
 from utils.images import read_size
 from utils.parallel import map_files
@@ -23,7 +24,8 @@ class PortraitDataset(FolderDataset):
         MissingError, InputError: as `FolderDataset`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: AnyPath) -> None:
+        folder = Path(folder)
         super().__init__({"image": folder / "image", "alpha": folder / "alpha"})
         for name, paths in self.paths.items():
             paths["foreground"] = folder / "fg" / f"{name}.png"

@@ -21,6 +21,7 @@ import numpy as np
 
 from P3MData.layout import folders
 from utils.errors import InputError, run_script
+from utils.files import AnyPath
 from utils.folders import check_sizes, read_layers
 from utils.foreground import METHODS, solve_fg_bg
 from utils.images import list_images, pair_by_stem, read_size, write_image
@@ -31,7 +32,7 @@ SOLVED = ("foreground", "background")
 
 
 def solve_dataset(
-    root: Path, *, method: str = "ml", num_workers: int | None = None, resume: bool = False
+    root: AnyPath, *, method: str = "ml", num_workers: int | None = None, resume: bool = False
 ) -> list[str]:
     """Solve every portrait of P3M-10K/train; return one sentence for each that can't be read.
 
@@ -72,7 +73,7 @@ def _solved(
     return done
 
 
-def solve_portrait(paths: Mapping[str, Path], method: str = "ml") -> None:
+def solve_portrait(paths: Mapping[str, AnyPath], method: str = "ml") -> None:
     """Read a portrait's image and alpha; write its foreground and background where not there.
 
     Args:
@@ -88,7 +89,7 @@ def solve_portrait(paths: Mapping[str, Path], method: str = "ml") -> None:
     unit = np.float32(1 / 255)
     colours = solve_fg_bg(layers["image"] * unit, layers["alpha"] * unit, method)
     for layer, colour in zip(SOLVED, colours, strict=True):
-        if not paths[layer].exists():  # one of the two may be the user's own
+        if not Path(paths[layer]).exists():  # one of the two may be the user's own
             write_image(paths[layer], np.rint(colour * 255).astype(np.uint8))
 
 

@@ -15,6 +15,7 @@ from P3MData.degrade import GREY_SHARE
 from P3MData.recipe import Recipe, carry_out
 from P3MData.recombination import SECOND_SHARE, join_people, light_people, write_on_scene
 from utils.errors import InputError
+from utils.files import AnyPath
 from utils.images import list_images, read_photo
 from utils.sample import Sample
 from utils.trimap import TRAINING_ELLIPSE
@@ -94,7 +95,7 @@ class TrainingSet(torch.utils.data.Dataset):
         crop_size: int = 896,
         seed: int = 0,
         version: str = "V2",
-        backgrounds: Path | None = None,
+        backgrounds: AnyPath | None = None,
         replace: float = 0.5,
         recombine: bool = False,
         degrade: bool = False,

@@ -11,19 +11,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from utils.errors import run_script
+from utils.files import AnyPath
 from utils.folders import FolderDataset
 from utils.images import list_images
 from utils.inspection import inspect_folders, loader_parser, report
 from utils.trimap import write_trimaps
 
 
-def folders(root: Path) -> dict[str, Path]:
+def folders(root: AnyPath) -> dict[str, Path]:
     """Layer -> folder, below the data root."""
     base = Path(root) / "PPM-100"
     return {"image": base / "image", "alpha": base / "matte", "trimap": base / "trimap"}
 
 
-def made_by(root: Path) -> dict[str, str]:
+def made_by(root: AnyPath) -> dict[str, str]:
     """Layer -> the command that makes its folder."""
     return {"trimap": f"python -m PPMData.data_loader --gen_trimaps --data_root {root}"}
 
@@ -38,11 +39,11 @@ class PPMDataset(FolderDataset):
         MissingError, InputError: as `FolderDataset`; if the trimaps are missing, names the command.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: AnyPath) -> None:
         super().__init__(folders(root), made_by(root))
 
 
-def gen_dataset_trimaps(root: Path, num_workers: int | None = None) -> int:
+def gen_dataset_trimaps(root: AnyPath = "Datasets", num_workers: int | None = None) -> int:
     """Write the trimaps that are missing (30-pixel ellipse); see `utils.trimap.write_trimaps`."""
     layers = folders(root)
     return write_trimaps(list_images(layers["alpha"]), layers["trimap"], num_workers=num_workers)

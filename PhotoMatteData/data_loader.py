@@ -23,6 +23,7 @@ from PhotoMatteData.pairing import (
 )
 from utils.composition import composite, fit_background
 from utils.errors import InputError, run_script
+from utils.files import AnyPath
 from utils.folders import FolderDataset, read_layers
 from utils.images import list_images, read_photo, read_rgba
 from utils.inspection import inspect_folders, inspect_samples, loader_parser, report
@@ -30,18 +31,18 @@ from utils.sample import Sample
 from utils.trimap import write_trimaps
 
 
-def folder(root: Path) -> Path:
+def folder(root: AnyPath) -> Path:
     """The data set's folder, below the data root."""
     return Path(root) / "PhotoMatte85"
 
 
-def folders(root: Path) -> dict[str, Path]:
+def folders(root: AnyPath) -> dict[str, Path]:
     """Layer -> folder, of the layers that are paired by stem."""
     base = folder(root)
     return {"cutout": base / "rgba_image", "trimap": base / "trimap"}
 
 
-def made_by(root: Path) -> dict[str, str]:
+def made_by(root: AnyPath) -> dict[str, str]:
     """Layer -> the command that makes its folder."""
     return {"trimap": f"python -m PhotoMatteData.data_loader --gen_trimaps --data_root {root}"}
 
@@ -56,7 +57,7 @@ class PhotoMatteDataset(FolderDataset):
         MissingError, InputError: as `FolderDataset`; if the trimaps are missing, names the command.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: AnyPath) -> None:
         super().__init__(folders(root), made_by(root))
         self.backgrounds = read_or_store_pairs(folder(root))
 
@@ -76,19 +77,19 @@ class PhotoMatteDataset(FolderDataset):
         return Sample(name, image, alpha, trimap, foreground, background)
 
 
-def gen_dataset_trimaps(root: Path, num_workers: int | None = None) -> int:
+def gen_dataset_trimaps(root: AnyPath = "Datasets", num_workers: int | None = None) -> int:
     """Write the trimaps that are missing (30-pixel ellipse); see `utils.trimap.write_trimaps`."""
     base = folder(root)
     cutouts = list_images(base / "rgba_image")
     return write_trimaps(cutouts, base / "trimap", read_cutout_alpha, num_workers=num_workers)
 
 
-def read_cutout_alpha(path: Path) -> np.ndarray:
+def read_cutout_alpha(path: AnyPath) -> np.ndarray:
     """(H, W) uint8 alpha of an RGBA cut-out."""
     return np.ascontiguousarray(read_rgba(path)[..., 3])
 
 
-def check(root: Path, fast: bool = False, num_workers: int | None = None) -> int:
+def check(root: AnyPath, fast: bool = False, num_workers: int | None = None) -> int:
     """Print what the folders hold and every fault; 1 if there are any, else 0."""
     base = folder(root)
     faults = inspect_folders(

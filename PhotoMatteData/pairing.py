@@ -18,14 +18,16 @@ from pathlib import Path
 import numpy as np
 
 from utils.errors import InputError, MissingError
-from utils.files import atomic_path
+from utils.files import AnyPath, atomic_path
 from utils.images import list_images
 
 NAME = "pairs.csv"
 COLUMNS = ["rgba_image", "background"]
 
 
-def pair_backgrounds(base: Path, backgrounds: Path | None = None, seed: int = 0) -> dict[str, Path]:
+def pair_backgrounds(
+    base: AnyPath, backgrounds: AnyPath | None = None, seed: int = 0
+) -> dict[str, Path]:
     """Apply the rule: stem of a cut-out -> background.
 
     Args:
@@ -35,6 +37,7 @@ def pair_backgrounds(base: Path, backgrounds: Path | None = None, seed: int = 0)
     Raises:
         MissingError, InputError: if a folder is missing or empty.
     """
+    base = Path(base)
     files = list(list_images(backgrounds or base / "background").values())
     if seed:
         files = [files[i] for i in np.random.default_rng(seed).permutation(len(files))]
@@ -42,13 +45,14 @@ def pair_backgrounds(base: Path, backgrounds: Path | None = None, seed: int = 0)
     return {stem: files[i % len(files)] for i, stem in enumerate(cutouts)}
 
 
-def store_pairs(base: Path, pairs: Mapping[str, Path]) -> Path:
+def store_pairs(base: AnyPath, pairs: Mapping[str, AnyPath]) -> Path:
     """Write base/pairs.csv and return its path.
 
     Raises:
         InputError: if it is there already.
         OSError: if it can't be written.
     """
+    base = Path(base)
     target = base / NAME
     if target.exists():
         raise InputError(f"{target} is there already; remove it to pair anew")
@@ -60,12 +64,13 @@ def store_pairs(base: Path, pairs: Mapping[str, Path]) -> Path:
     return target
 
 
-def read_pairs(base: Path) -> dict[str, Path]:
+def read_pairs(base: AnyPath) -> dict[str, Path]:
     """Stem of a cut-out -> background, from base/pairs.csv.
 
     Raises:
         MissingError, InputError: if the CSV or a folder is wrong or incomplete (named).
     """
+    base = Path(base)
     target = base / NAME
     with target.open(newline="") as file:
         reader = csv.DictReader(file)
@@ -84,8 +89,9 @@ def read_pairs(base: Path) -> dict[str, Path]:
     return pairs
 
 
-def read_or_store_pairs(base: Path) -> dict[str, Path]:
+def read_or_store_pairs(base: AnyPath) -> dict[str, Path]:
     """The stored pairing; where none is, the rule's with seed 0, which is then stored."""
+    base = Path(base)
     if (base / NAME).exists():
         return read_pairs(base)
     pairs = pair_backgrounds(base)
@@ -100,7 +106,7 @@ def read_or_store_pairs(base: Path) -> dict[str, Path]:
     return pairs
 
 
-def _shorten(path: Path, base: Path) -> str:
+def _shorten(path: AnyPath, base: Path) -> str:
     """Relative to `base` where it lies in there, so that the data set can be moved."""
-    path, base = path.resolve(), base.resolve()
+    path, base = Path(path).resolve(), base.resolve()
     return path.relative_to(base).as_posix() if path.is_relative_to(base) else str(path)

@@ -16,6 +16,7 @@ import numpy as np
 from P3MData.portraits import PortraitDataset
 from utils.arguments import OneSentenceParser
 from utils.errors import run_script
+from utils.files import AnyPath
 from utils.folders import read_layers
 from utils.images import resize_antialiased, write_image
 
@@ -35,9 +36,9 @@ def main() -> None:
     print(f"{args.output}: {len(dataset)} portraits, shorter side at most {args.side} pixels")
 
 
-def shrink(dataset: PortraitDataset, name: str, side: int, output: Path) -> None:
+def shrink(dataset: PortraitDataset, name: str, side: int, output: AnyPath) -> None:
     """Write image/NAME.png and alpha/NAME.png below `output`, unless both are there."""
-    targets = {layer: output / layer / f"{name}.png" for layer in ("image", "alpha")}
+    targets = {layer: Path(output, layer, f"{name}.png") for layer in ("image", "alpha")}
     if all(path.exists() for path in targets.values()):
         return
     sample = read_layers({layer: dataset.paths[name][layer] for layer in targets})

@@ -25,7 +25,7 @@ from P3MData.data_loader import P3MDataset
 from utils.arguments import OneSentenceParser, number
 from utils.composition import composite
 from utils.errors import run_script
-from utils.files import keep_existing
+from utils.files import AnyPath, keep_existing
 from utils.foreground import solve_fg_bg
 from utils.images import pair_by_stem, read_alpha, read_photo, write_image
 from utils.sample import Sample
@@ -62,7 +62,7 @@ def _square(picture: np.ndarray, side: int) -> np.ndarray:
     return square
 
 
-def make_rows(model_path: Path, samples: Iterable[Sample]) -> Iterable[list[np.ndarray]]:
+def make_rows(model_path: AnyPath, samples: Iterable[Sample]) -> Iterable[list[np.ndarray]]:
     """The five pictures of each sample."""
     model = load_model(model_path)
     for sample in samples:
@@ -85,9 +85,9 @@ def _to_8_bits(values: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
-def read_portraits(folder: Path) -> Iterable[Sample]:
+def read_portraits(folder: AnyPath) -> Iterable[Sample]:
     """The samples of a folder with image/ and alpha/."""
-    pairs = pair_by_stem({"image": folder / "image", "alpha": folder / "alpha"})
+    pairs = pair_by_stem({"image": Path(folder, "image"), "alpha": Path(folder, "alpha")})
     for name, paths in pairs.items():
         yield Sample(name, read_photo(paths["image"]), read_alpha(paths["alpha"]))
 

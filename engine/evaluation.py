@@ -23,6 +23,7 @@ from P3MData.data_loader import P3MDataset
 from PhotoMatteData.data_loader import PhotoMatteDataset
 from PPMData.data_loader import PPMDataset
 from utils.errors import InputError
+from utils.files import AnyPath
 from utils.images import write_image
 from utils.metrics import measure, size_text
 from utils.parallel import open_pool
@@ -44,7 +45,7 @@ class TestSet(Protocol):
     def __getitem__(self, index: int, /) -> Sample: ...
 
 
-def open_test_set(dataset: str, data_root: Path, *, privacy_data: bool) -> tuple[str, TestSet]:
+def open_test_set(dataset: str, data_root: AnyPath, *, privacy_data: bool) -> tuple[str, TestSet]:
     """A test set and the name that its results bear.
 
     Args:
@@ -72,7 +73,7 @@ class Scorer:
         thumbnails: whether the rows carry pictures for the report.
     """
 
-    image_dir: Path | None = None
+    image_dir: AnyPath | None = None
     thumbnails: bool = False
 
     def __call__(self, sample: Sample, answer: Answer) -> Row:
@@ -90,7 +91,7 @@ class Scorer:
             if self.thumbnails:
                 extra |= make_thumbnails(sample.image, sample.alpha, to_8_bits(answer.alpha))
             if self.image_dir is not None:
-                write_image(self.image_dir / f"{sample.name}.png", to_8_bits(answer.alpha))
+                write_image(Path(self.image_dir, f"{sample.name}.png"), to_8_bits(answer.alpha))
         except (InputError, OSError) as error:
             return Row(sample.name, error=str(error))
         return Row(sample.name, scores, extra=extra)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from utils.errors import InputError
-from utils.files import atomic_path
+from utils.files import AnyPath, atomic_path
 from utils.report_page import write_report
 from utils.results import COLUMNS, Journal, Row, read_journal, write_results
 from utils.statistics import Summary, summarise
@@ -30,35 +30,35 @@ class EvaluationFiles:
         name: such as P3M-500-P_paper_0000400000.
     """
 
-    folder: Path
+    folder: AnyPath
     name: str
 
     @property
     def csv(self) -> Path:
-        return self.folder / f"{self.name}.csv"
+        return Path(self.folder, f"{self.name}.csv")
 
     @property
     def coarse_csv(self) -> Path:
-        return self.folder / f"{self.name}_coarse.csv"
+        return Path(self.folder, f"{self.name}_coarse.csv")
 
     @property
     def summary(self) -> Path:
-        return self.folder / f"{self.name}_summary.csv"
+        return Path(self.folder, f"{self.name}_summary.csv")
 
     @property
     def settings(self) -> Path:
-        return self.folder / f"{self.name}.json"
+        return Path(self.folder, f"{self.name}.json")
 
     @property
     def report(self) -> Path:
-        return self.folder / f"{self.name}_report.html"
+        return Path(self.folder, f"{self.name}_report.html")
 
     @property
     def image_dir(self) -> Path:
-        return self.folder / self.name
+        return Path(self.folder, self.name)
 
     def journals(self) -> list[Path]:
-        return sorted(self.folder.glob(f"{escape(self.name)}.part*.jsonl"))
+        return sorted(Path(self.folder).glob(f"{escape(self.name)}.part*.jsonl"))
 
     def begin(self, settings: dict[str, Any], *, resume: bool, overwrite: bool) -> dict[str, Row]:
         """The rows that an earlier, stopped run with the same settings measured.
@@ -87,7 +87,7 @@ class EvaluationFiles:
 
     def open_journal(self, rank: int, settings: dict[str, Any]) -> Journal:
         """The journal of one process."""
-        return Journal(self.folder / f"{self.name}.part{rank}.jsonl", settings)
+        return Journal(Path(self.folder, f"{self.name}.part{rank}.jsonl"), settings)
 
     def drop_journals(self) -> None:
         """Delete what a run left that was stopped, or what this one needs no more."""
@@ -114,7 +114,7 @@ class EvaluationFiles:
         write_results(self.csv, rows)  # last: its presence says that all is there
 
 
-def write_summary(path: Path, rows: Sequence[Row]) -> None:
+def write_summary(path: AnyPath, rows: Sequence[Row]) -> None:
     """Write one line per metric: mean, median, standard error, 95 % interval. Atomic."""
     measured = [[row.scores[column] for column in COLUMNS] for row in rows if row.scores]
     summaries = summarise(np.array(measured)) if measured else []

@@ -17,7 +17,7 @@ from engine.tracing import trace
 from models import MattingModel
 from models.inference import predict
 from utils.errors import InputError
-from utils.files import atomic_path
+from utils.files import AnyPath, atomic_path
 from utils.images import pad_to_multiple, resize_antialiased
 
 OPSET = 20
@@ -42,7 +42,7 @@ class Comparison:
     difference: float
 
 
-def export(model: MattingModel, path: Path, about: str) -> list[Comparison]:
+def export(model: MattingModel, path: AnyPath, about: str) -> list[Comparison]:
     """Write the network as .onnx or .pt2 (torch.export), once it is seen to compute the same.
 
     Args:
@@ -54,6 +54,7 @@ def export(model: MattingModel, path: Path, about: str) -> list[Comparison]:
         InputError: another ending; a package is missing; or the file's alpha differs from
             PyTorch's by more than TOLERANCE, in which case none is written.
     """
+    path = Path(path)
     if path.suffix not in (".onnx", ".pt2"):
         raise InputError(f"--output {path} must end in .onnx or .pt2 (torch.export)")
     program = trace(model)

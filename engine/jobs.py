@@ -11,6 +11,7 @@ from pathlib import Path
 
 from utils import images, video
 from utils.errors import InputError, MissingError
+from utils.files import AnyPath
 
 PHOTO_ENDINGS = frozenset(images.KINDS)
 VIDEO_ENDINGS = video.READ_ENDINGS
@@ -48,7 +49,7 @@ class Formats:
     photo: str = "png"
     video: str = "prores"
 
-    def endings(self, source: Path) -> dict[str, str]:
+    def endings(self, source: AnyPath) -> dict[str, str]:
         """Return the ending of every kind made of this source."""
         if not is_video(source):
             return dict.fromkeys(KINDS, f".{self.photo}")
@@ -57,12 +58,14 @@ class Formats:
         return dict.fromkeys(KINDS, ".webm" if self.video == "vp9" else "")
 
 
-def is_video(path: Path) -> bool:
+def is_video(path: AnyPath) -> bool:
     """Whether frames come from it: its ending is that of a video, or it names a camera."""
-    return path.suffix.lower() in VIDEO_ENDINGS or CAMERA.fullmatch(str(path)) is not None
+    return Path(path).suffix.lower() in VIDEO_ENDINGS or CAMERA.fullmatch(str(path)) is not None
 
 
-def find_sources(text: str, lines: Iterable[str] = (), *, skip: Path | None = None) -> list[Source]:
+def find_sources(
+    text: str, lines: Iterable[str] = (), *, skip: AnyPath | None = None
+) -> list[Source]:
     """Find what `--input` names.
 
     Args:
@@ -76,7 +79,7 @@ def find_sources(text: str, lines: Iterable[str] = (), *, skip: Path | None = No
         InputError: a file of an unknown ending.
         OSError: a folder that may not be read.
     """
-    path = Path(text)
+    path, skip = Path(text), Path(skip) if skip else None
     if text == "-":
         listed = [Path(line) for line in (line.strip("\r\n") for line in lines) if line.strip()]
         sources = [Source(path, path.relative_to(path.anchor)) for path in listed]
@@ -127,7 +130,7 @@ def _photos_below(folder: Path, skip: Path | None) -> list[Path]:
 
 
 def choose_kinds(
-    write: Sequence[str] | None, background: str | None, output: Path | None
+    write: Sequence[str] | None, background: str | None, output: AnyPath | None
 ) -> list[str]:
     """Return what is to be made: `write`, or by default alpha and cut-out.
 
@@ -147,12 +150,12 @@ def choose_kinds(
     return kinds
 
 
-def output_is_file(output: Path) -> bool:
+def output_is_file(output: AnyPath) -> bool:
     """Whether `--output` names one file rather than a folder."""
-    return not output.is_dir() and video.is_media_name(output)
+    return not Path(output).is_dir() and video.is_media_name(output)
 
 
-def plan_job(source: Source, output: Path, kinds: Sequence[str], formats: Formats) -> Job:
+def plan_job(source: Source, output: AnyPath, kinds: Sequence[str], formats: Formats) -> Job:
     """Say where the outputs go: <output>/<kind>/<tree>/<stem><ending>, or `output` itself.
 
     Args:
@@ -165,6 +168,7 @@ def plan_job(source: Source, output: Path, kinds: Sequence[str], formats: Format
         InputError: a path that would leave the output folder, an output that is the input, or a
             kind that the ending can't hold.
     """
+    output = Path(output)
     if output_is_file(output):
         if len(kinds) != 1:
             raise InputError(
@@ -191,7 +195,7 @@ def plan_job(source: Source, output: Path, kinds: Sequence[str], formats: Format
 
 
 def plan_jobs(
-    sources: Sequence[Source], output: Path | None, kinds: Sequence[str], formats: Formats
+    sources: Sequence[Source], output: AnyPath | None, kinds: Sequence[str], formats: Formats
 ) -> tuple[list[Job], list[InputError]]:
     """Plan every source; what can't be planned comes back as errors and doesn't stop the rest.
 

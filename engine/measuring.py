@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from utils.files import atomic_path
+from utils.files import AnyPath, atomic_path
 
 PERCENTILES = (10, 50, 90)
 
@@ -77,7 +77,7 @@ def synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def write_trace(run: Callable[[], Any], device: torch.device, path: Path) -> None:
+def write_trace(run: Callable[[], Any], device: torch.device, path: AnyPath) -> None:
     """A Chrome trace of one run: for chrome://tracing, Perfetto, or TensorBoard's profile tab."""
     activities = [torch.profiler.ProfilerActivity.CPU]
     if device.type == "cuda":

@@ -14,6 +14,7 @@ import numpy as np
 from engine.prediction import PADDING, PlainMatte, Predictor
 from utils.area import enlarge_alpha, enlarge_trimap, parse_area, shrink_photo
 from utils.errors import InputError, MissingError
+from utils.files import AnyPath
 from utils.images import pad_to_multiple
 from utils.trimap import Trimap
 
@@ -27,13 +28,13 @@ TRIMAP_VALUES = np.array([Trimap.BACKGROUND, Trimap.UNKNOWN, Trimap.FOREGROUND],
 DEMO_CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "demo.pth"
 
 
-def needs_torch(path: Path | None) -> bool:
+def needs_torch(path: AnyPath | None) -> bool:
     """Whether a checkpoint of this name runs with PyTorch."""
-    return path is None or path.suffix.lower() != ".onnx"
+    return path is None or Path(path).suffix.lower() != ".onnx"
 
 
 def load_predictor(
-    path: Path | None,
+    path: AnyPath | None,
     *,
     device: torch.device | None,
     precision: str,
@@ -83,7 +84,7 @@ def _shrinking(predictor: Predictor, max_area: int) -> Predictor:
 
 
 def _load(
-    path: Path | None, device: torch.device | None, precision: str
+    path: AnyPath | None, device: torch.device | None, precision: str
 ) -> tuple[Predictor, str, int | None]:
     """The predictor, its line, and the area it asks for."""
     if path is not None and not needs_torch(path):
@@ -97,7 +98,7 @@ def _load(
 
 
 def _load_torch(
-    path: Path, device: torch.device | None, precision: str
+    path: AnyPath, device: torch.device | None, precision: str
 ) -> tuple[Predictor, str, int | None]:
     import torch
 
@@ -121,7 +122,7 @@ def _load_torch(
     return predict, describe(path, checkpoint, model.config, CONFIGS), model.max_area
 
 
-def _load_onnx(path: Path, precision: str) -> tuple[Predictor, str, int | None]:
+def _load_onnx(path: AnyPath, precision: str) -> tuple[Predictor, str, int | None]:
     if precision not in ("auto", "fp32"):
         raise InputError(f"{path} computes in fp32; leave --precision {precision} out")
     session = open_onnx(path)
@@ -142,7 +143,7 @@ def _load_onnx(path: Path, precision: str) -> tuple[Predictor, str, int | None]:
     return predict, f"{path}, by ONNX Runtime: {facts.get('about', '')}", area
 
 
-def open_onnx(path: Path) -> Any:
+def open_onnx(path: AnyPath) -> Any:
     """Open an .onnx from export_onnx.py; returns ONNX Runtime's InferenceSession.
 
     Raises:
@@ -153,7 +154,7 @@ def open_onnx(path: Path) -> Any:
         import onnxruntime
     except ImportError as error:
         raise InputError(f"{path} needs: pip install -r requirements-export.txt") from error
-    if not path.is_file():
+    if not Path(path).is_file():
         raise MissingError(f"checkpoint {path} is not there; export_onnx.py writes one")
     try:
         session = onnxruntime.InferenceSession(
@@ -168,7 +169,7 @@ def open_onnx(path: Path) -> Any:
 
 
 def describe(
-    path: Path, checkpoint: Mapping[str, Any], config: MattingConfig, known: Mapping[str, Any]
+    path: AnyPath, checkpoint: Mapping[str, Any], config: MattingConfig, known: Mapping[str, Any]
 ) -> str:
     """Say in one line what a model is: its own words, or configuration, steps and training data."""
     about = checkpoint.get("about")

@@ -14,7 +14,7 @@ from engine.measuring import Timing
 from engine.profiling import Case, Measurement, Part
 from utils.bars import draw_bars, stack_pictures
 from utils.errors import InputError
-from utils.files import atomic_path
+from utils.files import AnyPath, atomic_path
 from utils.images import write_image
 from utils.tables import Table
 
@@ -23,22 +23,22 @@ from utils.tables import Table
 class ProfileFiles:
     """The files of one profile in their folder."""
 
-    folder: Path
+    folder: AnyPath
 
     @property
     def parts(self) -> Path:
-        return self.folder / "parts.csv"
+        return Path(self.folder, "parts.csv")
 
     @property
     def table(self) -> Path:
-        return self.folder / "profile.csv"
+        return Path(self.folder, "profile.csv")
 
     @property
     def plot(self) -> Path:
-        return self.folder / "profile.png"
+        return Path(self.folder, "profile.png")
 
     def trace(self, case: Case) -> Path:
-        return self.folder / "trace" / f"{_name(case).replace(' ', '_')}.pt.trace.json"
+        return Path(self.folder, "trace", f"{_name(case).replace(' ', '_')}.pt.trace.json")
 
     def begin(self, *, overwrite: bool) -> None:
         """Refuse to replace what is there.

@@ -20,6 +20,7 @@ from models import MattingConfig, MattingModel, build_model
 from models.folding import prepared
 from models.inference import DTYPES, predict_alpha
 from models.refinement import REGION
+from utils.files import AnyPath
 from utils.images import pad_to_multiple, read_photo, write_image
 
 SURE = 20.0  # logit of what a forced coarse output is certain of
@@ -173,7 +174,12 @@ def forced_cells(network: MattingModel, inside: np.ndarray, unknown: np.ndarray)
 
 
 def measure_case(
-    model: MattingModel, case: Case, parts: list[Part], *, seconds: float, trace: Path | None = None
+    model: MattingModel,
+    case: Case,
+    parts: list[Part],
+    *,
+    seconds: float,
+    trace: AnyPath | None = None,
 ) -> Measurement:
     """Time and memory of one case, on the model's device.
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import torch
 
+from utils.files import AnyPath
+
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "opencv-python", "pillow")
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-def file_hash(path: Path) -> str:
+def file_hash(path: AnyPath) -> str:
     """SHA-256 of a file, as hexadecimal digits."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:

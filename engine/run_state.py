@@ -27,7 +27,7 @@ from torch.optim.swa_utils import AveragedModel
 from models.checkpoint import read_checkpoint, save_checkpoint
 from models.matting import MattingModel
 from utils.errors import InputError
-from utils.files import atomic_path
+from utils.files import AnyPath, atomic_path
 
 RECORD = "arguments.json"
 
@@ -150,8 +150,9 @@ def _check_whole(path: Path) -> None:
         raise InputError(f"{path} has a wrong checksum in {bad}")
 
 
-def check_new(train_dir: Path) -> None:
+def check_new(train_dir: AnyPath) -> None:
     """Raise InputError if a new run can't begin in `train_dir` because something is there."""
+    train_dir = Path(train_dir)
     if train_dir.exists() and not train_dir.is_dir():
         raise InputError(f"--train_dir {train_dir} is a file; name a folder")
     logger = train_dir / "logger"
@@ -161,13 +162,13 @@ def check_new(train_dir: Path) -> None:
         )
 
 
-def read_arguments(train_dir: Path) -> dict[str, Any]:
+def read_arguments(train_dir: AnyPath) -> dict[str, Any]:
     """The values that the run in `train_dir` was started with.
 
     Raises:
         InputError: if there is no run, or its record is broken.
     """
-    path = train_dir / RECORD
+    path = Path(train_dir, RECORD)
     if not path.is_file():
         raise InputError(f"{train_dir} holds no run to resume, no {path.name}; leave out --resume")
     try:

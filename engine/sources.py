@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from engine.provenance import device_name, file_hash
 from models import MattingModel, load_model
 from models.inference import resolve_precision
 from utils.errors import InputError
+from utils.files import AnyPath
 from utils.images import resize_antialiased
 from utils.metrics import size_text, to_unit
 from utils.predictions import list_predictions, read_prediction
@@ -75,8 +75,8 @@ class FolderSource:
         resize: whether an alpha of another size is brought to the photo's; else it is refused.
     """
 
-    folder: Path
-    paths: Mapping[str, Path]
+    folder: AnyPath
+    paths: Mapping[str, AnyPath]
     resize: bool = False
 
     def __call__(self, sample: Sample) -> Answer:
@@ -107,7 +107,7 @@ def make_repeatable(device: torch.device, num_threads: int) -> None:
 
 
 def open_network(
-    checkpoint: Path,
+    checkpoint: AnyPath,
     device: torch.device,
     *,
     num_threads: int,
@@ -139,7 +139,7 @@ def open_network(
     return settings, NetworkSource(model, protocol, max_area, precision, with_coarse)
 
 
-def open_folder(folder: Path, *, resize: bool) -> tuple[dict[str, Any], Source]:
+def open_folder(folder: AnyPath, *, resize: bool) -> tuple[dict[str, Any], Source]:
     """What decides the numbers of alphas that another program wrote, and their source.
 
     Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from engine.distributed import Processes
+from utils.files import AnyPath
 
 if TYPE_CHECKING:
     from engine.training import Step
@@ -32,7 +32,7 @@ class Watch:
     """
 
     def __init__(
-        self, logger: Path | None, step: int, batch_size: int, arguments: Mapping[str, Any]
+        self, logger: AnyPath | None, step: int, batch_size: int, arguments: Mapping[str, Any]
     ) -> None:
         self.writer = SummaryWriter(str(logger), purge_step=step + 1) if logger else None
         self.batch_size = batch_size

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from utils.errors import InputError, MissingError
+from utils.files import AnyPath
 
 PATCH = 16  # pixels; the paper enlarges Swin's patches from 4 to 16
 STRIDE = 8 * PATCH  # three 2x merges later; sides of every image are multiples of this
@@ -120,7 +121,7 @@ class Backbone(nn.Module):
             if hasattr(module, "fused_attn"):
                 module.fused_attn = True
 
-    def load_imagenet(self, file: Path | None = None) -> None:
+    def load_imagenet(self, file: AnyPath | None = None) -> None:
         """Fill in ImageNet weights through timm, from its hub or from `file`.
 
         The 4x4 patch kernel is stretched by nearest neighbour and divided by 16, so that its sum
@@ -130,7 +131,7 @@ class Backbone(nn.Module):
             MissingError: the weights cannot be had.
             InputError: they do not fit this backbone.
         """
-        if file is not None and not file.is_file():
+        if file is not None and not Path(file).is_file():
             raise MissingError(f"--pretrained_file {file} is not there")
         try:
             source = timm.create_model(

@@ -15,12 +15,12 @@ from models.authors import is_authors, translate
 from models.config import CONFIGS, MattingConfig
 from models.matting import MattingModel, build_model
 from utils.errors import InputError, MissingError
-from utils.files import atomic_path
+from utils.files import AnyPath, atomic_path
 
 _STEP = re.compile(r"\d{10}")
 
 
-def save_checkpoint(path: Path, model: MattingModel, **extra: Any) -> None:
+def save_checkpoint(path: AnyPath, model: MattingModel, **extra: Any) -> None:
     """Write the weights and the configuration, whole or not at all.
 
     Args:
@@ -35,13 +35,14 @@ def save_checkpoint(path: Path, model: MattingModel, **extra: Any) -> None:
         torch.save(entries, temporary)
 
 
-def read_checkpoint(path: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
+def read_checkpoint(path: AnyPath, device: str | torch.device = "cpu") -> dict[str, Any]:
     """Every entry of a checkpoint file, ours or the authors'.
 
     Raises:
         MissingError: no such file.
         InputError: it is no checkpoint.
     """
+    path = Path(path)
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "is not there"
         raise MissingError(f"checkpoint {path} {what}; give the path of a .pth file")
@@ -68,7 +69,7 @@ def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
-def load_model(path: str | Path, device: str | torch.device = "cpu") -> MattingModel:
+def load_model(path: AnyPath, device: str | torch.device = "cpu") -> MattingModel:
     """The network in a checkpoint, in evaluation mode, float32.
 
     Args:
@@ -79,11 +80,10 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> MattingM
         MissingError, InputError: as read_checkpoint; or entries are missing, unexpected or
             misshapen, all of which the message lists.
     """
-    path = Path(path)
     return model_from_checkpoint(read_checkpoint(path), path).to(device)
 
 
-def model_from_checkpoint(checkpoint: Mapping[str, Any], path: Path) -> MattingModel:
+def model_from_checkpoint(checkpoint: Mapping[str, Any], path: AnyPath) -> MattingModel:
     """What load_model does, for entries that are read already; `path` is for messages."""
     authors = is_authors(checkpoint)
     config = CONFIGS["model"] if authors else _config(checkpoint["config"], path)
@@ -119,7 +119,7 @@ def _shape(value: Any) -> str:
     )
 
 
-def _config(entries: Any, path: Path) -> MattingConfig:
+def _config(entries: Any, path: AnyPath) -> MattingConfig:
     known = {field.name for field in fields(MattingConfig)}
     if not isinstance(entries, Mapping) or not set(entries) <= known:
         strange = sorted(set(entries) - known) if isinstance(entries, Mapping) else [str(entries)]
@@ -127,12 +127,13 @@ def _config(entries: Any, path: Path) -> MattingConfig:
     return MattingConfig(**entries)
 
 
-def latest_checkpoint(train_dir: Path) -> Path:
+def latest_checkpoint(train_dir: AnyPath) -> Path:
     """The newest <train_dir>/logger/<step, 10 digits>.pth.
 
     Raises:
         MissingError: there is none.
     """
+    train_dir = Path(train_dir)
     if not train_dir.is_dir():
         raise MissingError(f"run folder {train_dir} is not there; train.py --train_dir makes one")
     found = [path for path in (train_dir / "logger").glob("*.pth") if _STEP.fullmatch(path.stem)]

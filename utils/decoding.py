@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from utils.errors import InputError, MissingError
+from utils.files import AnyPath
 
 # open_header has a limit of its own, which callers choose; Pillow's could not be raised.
 Image.MAX_IMAGE_PIXELS = None
@@ -20,10 +21,10 @@ KINDS = {".jpg": ("JPEG", "MPO"), ".jpeg": ("JPEG", "MPO"), ".png": ("PNG",)}
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 
 
-def open_header(path: Path, max_pixels: int) -> Image.Image:
+def open_header(path: AnyPath, max_pixels: int) -> Image.Image:
     """Open a JPEG or PNG of at most so many pixels without decoding it; to be used in `guard`."""
     picture = Image.open(path)
-    if picture.format not in KINDS.get(path.suffix.lower(), ()):
+    if picture.format not in KINDS.get(Path(path).suffix.lower(), ()):
         raise InputError(
             f"{path} holds a {picture.format} picture; expected a JPEG named .jpg or .jpeg, or "
             "a PNG named .png: rename or convert it"
@@ -36,7 +37,7 @@ def open_header(path: Path, max_pixels: int) -> Image.Image:
     return picture
 
 
-def open_picture(path: Path, max_pixels: int) -> Image.Image:
+def open_picture(path: AnyPath, max_pixels: int) -> Image.Image:
     """Decode a JPEG or PNG and turn it as its EXIF orientation says.
 
     Raises:
@@ -48,8 +49,9 @@ def open_picture(path: Path, max_pixels: int) -> Image.Image:
 
 
 @contextmanager
-def guard(path: Path) -> Iterator[None]:
+def guard(path: AnyPath) -> Iterator[None]:
     """Turn whatever a decoder raises into one sentence that names the file."""
+    path = Path(path)
     if not path.exists():
         raise MissingError(f"no file {path}")
     if path.is_dir():

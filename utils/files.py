@@ -10,15 +10,18 @@ from pathlib import Path
 
 from utils.errors import InputError
 
+AnyPath = str | os.PathLike[str]  # what public functions take; inside, a Path
+
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: AnyPath) -> Iterator[Path]:
     """Yield a temporary path beside `path`; when the block ends well it becomes `path`.
 
     The temporary name keeps the ending, so that writers which go by it work, and begins with a
     dot, so that no loader counts it. If the block raises or the process is killed, `path` is what
     it was before. Parent folders are made.
     """
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(
         prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent
@@ -33,9 +36,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def keep_existing(output: Path, overwrite: bool) -> None:
+def keep_existing(output: AnyPath, overwrite: bool) -> None:
     """Raise InputError if `output` is there and may not be replaced, before any work is done."""
-    if output.exists() and not overwrite:
+    if Path(output).exists() and not overwrite:
         raise InputError(f"{output} is there already; name another, or give --overwrite")
 
 

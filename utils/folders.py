@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import numpy as np
 
 from utils.errors import InputError
+from utils.files import AnyPath
 from utils.images import pair_by_stem, read_alpha, read_photo, read_rgba
 from utils.sample import Sample
 from utils.trimap import Trimap
@@ -38,7 +38,7 @@ class FolderDataset:
     """
 
     def __init__(
-        self, folders: Mapping[str, Path], made_by: Mapping[str, str] | None = None
+        self, folders: Mapping[str, AnyPath], made_by: Mapping[str, str] | None = None
     ) -> None:
         self.paths = pair_by_stem(folders, made_by)
         self.names = list(self.paths)
@@ -59,7 +59,7 @@ class FolderDataset:
         return (self[index] for index in range(len(self)))
 
 
-def read_layers(paths: Mapping[str, Path]) -> dict[str, np.ndarray]:
+def read_layers(paths: Mapping[str, AnyPath]) -> dict[str, np.ndarray]:
     """Read the layers {layer: path} of one sample.
 
     Raises:
@@ -72,7 +72,7 @@ def read_layers(paths: Mapping[str, Path]) -> dict[str, np.ndarray]:
     return layers
 
 
-def check_sizes(sizes: Mapping[str, tuple[int, ...]], paths: Mapping[str, Path]) -> None:
+def check_sizes(sizes: Mapping[str, tuple[int, ...]], paths: Mapping[str, AnyPath]) -> None:
     """Raise InputError if a layer's size (H, W) is not that of the first."""
     (first, expected), *others = sizes.items()
     for layer, found in others:
@@ -83,7 +83,7 @@ def check_sizes(sizes: Mapping[str, tuple[int, ...]], paths: Mapping[str, Path])
             )
 
 
-def check_trimap(trimap: np.ndarray, path: Path) -> None:
+def check_trimap(trimap: np.ndarray, path: AnyPath) -> None:
     """Raise InputError if a trimap that was read from `path` has other values than `Trimap`'s."""
     if strange := set(np.unique(trimap).tolist()) - set(Trimap):
         raise InputError(

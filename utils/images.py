@@ -14,7 +14,7 @@ import numpy as np
 from utils.decoding import KINDS, as_rgb, guard, has_alpha, open_header, open_picture, to_8_bits
 from utils.encoding import encode_image
 from utils.errors import InputError, MissingError
-from utils.files import atomic_path
+from utils.files import AnyPath, atomic_path
 from utils.metadata import Metadata
 
 MAX_PIXELS = 150_000_000  # a medium-format camera's photo; more is a mistake or a bomb
@@ -22,7 +22,7 @@ GREY_TOLERANCE = 8  # levels that the channels of a grey picture stored as colou
 SHOWN_FAULTS = 10
 
 
-def read_photo(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def read_photo(path: AnyPath, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Read a photo as a person would see it: (H, W, 3) uint8 RGB.
 
     The camera's rotation (EXIF) is applied; grey, palette, CMYK and 16-bit pictures are converted;
@@ -35,7 +35,7 @@ def read_photo(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     return as_rgb(open_picture(path, max_pixels))
 
 
-def read_alpha(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def read_alpha(path: AnyPath, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Read an alpha mask or a trimap: (H, W) uint8. 16-bit masks are scaled to 8 bits.
 
     Raises:
@@ -64,7 +64,7 @@ def read_alpha(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     return np.ascontiguousarray(colours[..., 1])
 
 
-def read_rgba(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def read_rgba(path: AnyPath, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Read a cut-out: (H, W, 4) uint8, RGB not multiplied by alpha.
 
     Raises:
@@ -78,7 +78,7 @@ def read_rgba(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     return np.array(picture.convert("RGBA"))
 
 
-def read_size(path: Path) -> tuple[int, int]:
+def read_size(path: AnyPath) -> tuple[int, int]:
     """(height, width) that the file's header states, after EXIF rotation; reads no pixels.
 
     Raises:
@@ -93,7 +93,7 @@ def read_size(path: Path) -> tuple[int, int]:
 
 
 def write_image(
-    path: Path, image: np.ndarray, quality: int = 95, metadata: Metadata | None = None
+    path: AnyPath, image: np.ndarray, quality: int = 95, metadata: Metadata | None = None
 ) -> None:
     """Write RGB (H, W, 3), RGBA (H, W, 4) or grey (H, W), uint8; or uint16 grey. Atomic.
 
@@ -104,7 +104,7 @@ def write_image(
         OSError: if the disk is full or the folder can't be written; nothing is left behind.
     """
     try:
-        encoded = encode_image(image, path.suffix, quality, metadata)
+        encoded = encode_image(image, Path(path).suffix, quality, metadata)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     with atomic_path(path) as temporary:
@@ -112,7 +112,7 @@ def write_image(
 
 
 def list_images(
-    folder: Path, endings: Sequence[str] = tuple(KINDS), *, empty: bool = False
+    folder: AnyPath, endings: Sequence[str] = tuple(KINDS), *, empty: bool = False
 ) -> dict[str, Path]:
     """Map stem to path for the files of a folder that have one of `endings`, sorted by stem.
 
@@ -125,6 +125,7 @@ def list_images(
         MissingError: if there is no such folder.
         InputError: if it is a file, holds no image, or two images share a stem.
     """
+    folder = Path(folder)
     if empty and not folder.exists():
         return {}
     if not folder.exists():
@@ -144,7 +145,7 @@ def list_images(
 
 
 def pair_by_stem(
-    folders: Mapping[str, Path], made_by: Mapping[str, str] | None = None
+    folders: Mapping[str, AnyPath], made_by: Mapping[str, str] | None = None
 ) -> dict[str, dict[str, Path]]:
     """Map stem to {layer: path} for folders {layer: folder} that hold one file a stem each.
 
@@ -162,7 +163,7 @@ def pair_by_stem(
     return pairs
 
 
-def list_layer(folder: Path, command: str | None) -> dict[str, Path]:
+def list_layer(folder: AnyPath, command: str | None) -> dict[str, Path]:
     """As `list_images`; if there is no such folder, the error names the command that makes it."""
     try:
         return list_images(folder)
@@ -171,18 +172,17 @@ def list_layer(folder: Path, command: str | None) -> dict[str, Path]:
 
 
 def match_stems(
-    layers: Mapping[str, Mapping[str, Path]],
+    layers: Mapping[str, Mapping[str, AnyPath]],
 ) -> tuple[dict[str, dict[str, Path]], list[str]]:
     """From {layer: {stem: path}}: the complete {stem: {layer: path}}, a sentence for each other."""
     pairs, faults = {}, []
     for stem in sorted(set().union(*layers.values())):
-        paths = {layer: files[stem] for layer, files in layers.items() if stem in files}
+        paths = {layer: Path(files[stem]) for layer, files in layers.items() if stem in files}
         if len(paths) == len(layers):
             pairs[stem] = paths
             continue
-        lacking = (
-            next(iter(files.values())).parent for files in layers.values() if stem not in files
-        )
+        others = (files for files in layers.values() if stem not in files)
+        lacking = (Path(next(iter(files.values()))).parent for files in others)
         names = ", ".join(map(str, lacking))
         faults.append(f"{next(iter(paths.values()))} has no partner of that stem in {names}")
     return pairs, faults

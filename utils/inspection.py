@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from utils.errors import InputError
+from utils.files import AnyPath
 from utils.folders import READERS, check_sizes, check_trimap
 from utils.images import list_layer, match_stems, read_size
 from utils.parallel import map_files
@@ -25,7 +26,7 @@ class Finding(NamedTuple):
 
 def inspect_folders(
     title: str,
-    folders: Mapping[str, Path],
+    folders: Mapping[str, AnyPath],
     made_by: Mapping[str, str] | None = None,
     *,
     fast: bool = False,
@@ -57,7 +58,7 @@ def inspect_folders(
 
 def inspect_samples(
     title: str,
-    pairs: Mapping[str, Mapping[str, Path]],
+    pairs: Mapping[str, Mapping[str, AnyPath]],
     *,
     fast: bool = False,
     num_workers: int | None = None,
@@ -93,7 +94,7 @@ def report(faults: Iterable[str]) -> int:
     return 1 if faults else 0
 
 
-def _inspect_headers(paths: Mapping[str, Path]) -> Finding:
+def _inspect_headers(paths: Mapping[str, AnyPath]) -> Finding:
     sizes, faults = {}, []
     for layer, path in paths.items():
         try:
@@ -103,7 +104,7 @@ def _inspect_headers(paths: Mapping[str, Path]) -> Finding:
     return _finding(sizes, None, faults, paths)
 
 
-def _inspect_pixels(paths: Mapping[str, Path]) -> Finding:
+def _inspect_pixels(paths: Mapping[str, AnyPath]) -> Finding:
     sizes, soft, faults = {}, None, []
     for layer, path in paths.items():
         try:
@@ -118,7 +119,7 @@ def _inspect_pixels(paths: Mapping[str, Path]) -> Finding:
     return _finding(sizes, soft, faults, paths)
 
 
-def _soft_share(alpha: np.ndarray, path: Path) -> float:
+def _soft_share(alpha: np.ndarray, path: AnyPath) -> float:
     soft = float(((alpha > 0) & (alpha < 255)).mean())
     if not soft:
         raise InputError(f"{path}: the alpha is not soft, every pixel is 0 or 255")
@@ -129,7 +130,7 @@ def _finding(
     sizes: Mapping[str, tuple[int, ...]],
     soft: float | None,
     faults: list[str],
-    paths: Mapping[str, Path],
+    paths: Mapping[str, AnyPath],
 ) -> Finding:
     try:
         if sizes:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
+
+from utils.files import AnyPath
 
 # Of the main directory: description, make, model, software, date, artist, copyright. The rest
 # says how the file stores its pixels, or, as orientation, would be wrong once they are upright.
@@ -48,7 +49,7 @@ class Metadata:
         return options
 
 
-def read_metadata(path: Path) -> Metadata:
+def read_metadata(path: AnyPath) -> Metadata:
     """Read what can be kept; a broken part counts as absent, for the pixels matter more."""
     try:
         with Image.open(path) as picture:

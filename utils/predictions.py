@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from utils.errors import InputError
+from utils.files import AnyPath
 from utils.images import list_images, read_alpha
 from utils.metrics import check_alpha
 
@@ -16,7 +17,7 @@ OPAQUE = {"uint8": 255, "uint16": 65535}
 ENDINGS = (".png", *JPEG, ".tif", ".tiff", ".npy")
 
 
-def list_predictions(folder: Path) -> dict[str, Path]:
+def list_predictions(folder: AnyPath) -> dict[str, Path]:
     """Map stem to path for the predictions in a folder.
 
     Raises:
@@ -25,7 +26,7 @@ def list_predictions(folder: Path) -> dict[str, Path]:
     return list_images(folder, ENDINGS)
 
 
-def read_prediction(path: Path) -> np.ndarray:
+def read_prediction(path: AnyPath) -> np.ndarray:
     """Read an alpha as it was written: (H, W) uint8, uint16, or float in [0, 1].
 
     Grey pictures of 8, 16 or (TIFF) 32 bits, colour pictures whose channels agree, cut-outs, of
@@ -35,6 +36,7 @@ def read_prediction(path: Path) -> np.ndarray:
         InputError: it can't be read, its channels differ, a cut-out is opaque everywhere, or it
             holds what no alpha holds; the message names the file.
     """
+    path = Path(path)
     ending = path.suffix.lower()
     if ending in JPEG:
         return read_alpha(path)

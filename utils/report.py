@@ -18,6 +18,7 @@ import numpy as np
 
 from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
+from utils.files import AnyPath
 from utils.results import COLUMNS, read_results
 from utils.statistics import summarise
 from utils.tables import FORMATS, Table
@@ -59,7 +60,7 @@ class System:
         return np.array([[self.scores[image][metric] for metric in metrics] for image in images])
 
 
-def load_systems(paths: Sequence[Path], names: Sequence[str] | None) -> list[System]:
+def load_systems(paths: Sequence[AnyPath], names: Sequence[str] | None) -> list[System]:
     """Read the CSVs; `names` replace the file names.
 
     Raises:
@@ -67,7 +68,7 @@ def load_systems(paths: Sequence[Path], names: Sequence[str] | None) -> list[Sys
     """
     if names is not None and len(names) != len(paths):
         raise InputError(f"--names has {len(names)} names for {len(paths)} CSVs; give one for each")
-    stems = [path.stem for path in paths]
+    stems = [Path(path).stem for path in paths]
     titles = names or (stems if len(set(stems)) == len(stems) else [str(path) for path in paths])
     return [System(title, read_results(path)) for title, path in zip(titles, paths, strict=True)]
 

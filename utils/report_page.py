@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from utils.files import atomic_path
+from utils.files import AnyPath, atomic_path
 from utils.results import COLUMNS, Row
 from utils.statistics import Summary, summarise
 
@@ -20,7 +20,9 @@ BINS = 24
 WIDTH, HEIGHT, MARGIN = 220, 90, 14  # px, of one histogram; the margin holds its axis
 
 
-def write_report(path: Path, title: str, rows: Sequence[Row], settings: Mapping[str, Any]) -> None:
+def write_report(
+    path: AnyPath, title: str, rows: Sequence[Row], settings: Mapping[str, Any]
+) -> None:
     """Write the page: summary, histograms, settings, and a gallery sorted by error. Atomic.
 
     Args:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.errors import InputError, MissingError
-from utils.files import atomic_path
+from utils.files import AnyPath, atomic_path
 
 COLUMNS = (
     "SAD",
@@ -55,7 +55,7 @@ def average(rows: Iterable[Row]) -> dict[str, float]:
     return {key: sum(scores[key] for scores in measured) / len(measured) for key in COLUMNS}
 
 
-def write_results(path: Path, rows: Sequence[Row]) -> None:
+def write_results(path: AnyPath, rows: Sequence[Row]) -> None:
     """Write the CSV: img_name and COLUMNS, a row per image, the average last. Atomic.
 
     Only if some image could not be measured there is one more column, `error`: its row holds the
@@ -71,14 +71,14 @@ def write_results(path: Path, rows: Sequence[Row]) -> None:
             writer.writerow([row.name, *values, *([row.error] if failed else [])])
 
 
-def read_results(path: Path) -> dict[str, dict[str, float]]:
+def read_results(path: AnyPath) -> dict[str, dict[str, float]]:
     """Read such a CSV: scores by image name, without the average row and without failed images.
 
     Raises:
         MissingError: if there is no such file.
         InputError: if it is no such CSV or holds no measured image.
     """
-    if not path.is_file():
+    if not Path(path).is_file():
         raise MissingError(f"no file {path}; evaluate.py writes such a CSV")
     try:
         with open(path, newline="", encoding="utf-8") as file:
@@ -105,9 +105,9 @@ class Journal:
     The first line holds the settings that decide the numbers; rows of other settings are refused.
     """
 
-    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
+    def __init__(self, path: AnyPath, settings: dict[str, Any]) -> None:
         """Open for adding rows; the file is made with its first line if it is not there."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115 (closed by __exit__)
         if self._file.tell() == 0:
             self._write(settings)
@@ -128,14 +128,14 @@ class Journal:
         self._file.flush()
 
 
-def read_journal(path: Path, settings: dict[str, Any]) -> dict[str, Row]:
+def read_journal(path: AnyPath, settings: dict[str, Any]) -> dict[str, Row]:
     """The measured rows of a journal by name; lines that were cut short are left out.
 
     Raises:
         InputError: if it was written under other settings; the message names the first.
     """
     lines = []
-    for text in path.read_text(encoding="utf-8").splitlines():
+    for text in Path(path).read_text(encoding="utf-8").splitlines():
         with suppress(json.JSONDecodeError):
             lines.append(json.loads(text))
     if not lines:

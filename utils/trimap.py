@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from utils.errors import InputError
+from utils.files import AnyPath
 from utils.images import list_images, read_alpha, read_size, write_image
 from utils.parallel import map_files
 
@@ -54,8 +55,8 @@ def trimap_from_alpha(alpha: np.ndarray, size: int) -> np.ndarray:
 
 
 def write_trimaps(
-    alphas: Mapping[str, Path],
-    folder: Path,
+    alphas: Mapping[str, AnyPath],
+    folder: AnyPath,
     read: Callable[[Path], np.ndarray] = read_alpha,
     *,
     size: int = TEST_ELLIPSE,
@@ -76,6 +77,7 @@ def write_trimaps(
         InputError: if an alpha can't be read or a trimap that is there has another size (named).
         OSError: if the folder can't be written or the disk is full.
     """
+    folder = Path(folder)
     present = list_images(folder, empty=True)
     for stem, path in present.items():
         if stem in alphas and (old := read_size(path)) != (new := read_size(alphas[stem])):

@@ -20,6 +20,7 @@ from typing import Protocol
 import numpy as np
 
 from utils.errors import InputError, MissingError
+from utils.files import AnyPath
 from utils.images import write_image
 
 READ_ENDINGS = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"})
@@ -67,8 +68,9 @@ class Writer(Protocol):
         """Append (H, W), (H, W, 3) or (H, W, 4) uint8, as the writer was opened for."""
 
 
-def is_media_name(path: Path) -> bool:
+def is_media_name(path: AnyPath) -> bool:
     """Whether a path's ending is that of some picture or video rather than a folder's."""
+    path = Path(path)
     kind = mimetypes.guess_type(path.name)[0] or ""
     return kind.startswith(("image/", "video/")) or path.suffix.lower() in READ_ENDINGS
 
@@ -78,14 +80,15 @@ def have_pyav() -> bool:
     return importlib.util.find_spec("av") is not None
 
 
-def open_reader(source: Path | int) -> AbstractContextManager[Reader]:
+def open_reader(source: AnyPath | int) -> AbstractContextManager[Reader]:
     """Open a video file, or the camera of this number.
 
     Raises:
         MissingError: no such file.
         InputError: no video, or one without a frame; no such camera.
     """
-    if isinstance(source, Path):
+    if not isinstance(source, int):
+        source = Path(source)
         if not source.is_file():
             raise MissingError(f"{source} is not there; --input takes a video file")
         if source.stat().st_size == 0:
@@ -100,7 +103,7 @@ def open_reader(source: Path | int) -> AbstractContextManager[Reader]:
 
 
 def open_writer(
-    path: Path, size: tuple[int, int], channels: int, rate: Fraction, sound: Path | None
+    path: AnyPath, size: tuple[int, int], channels: int, rate: Fraction, sound: AnyPath | None
 ) -> AbstractContextManager[Writer]:
     """Open a video file to write, or a folder of numbered PNGs. Whole at the end, or not there.
 
@@ -114,7 +117,7 @@ def open_writer(
     Raises:
         InputError: the ending is unknown or has no place for alpha, or PyAV is needed for it.
     """
-    ending = path.suffix.lower()
+    ending = Path(path).suffix.lower()
     if not is_media_name(path):
         return write_numbered(path)
     if ending not in WRITE_ENDINGS:
@@ -135,8 +138,8 @@ def open_writer(
 class NumberedWriter:
     """Writes 000001.png, 000002.png and so on."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: AnyPath) -> None:
+        self.folder = Path(folder)
         self.count = 0
 
     def write(self, image: np.ndarray, time: Fraction) -> None:
@@ -145,12 +148,13 @@ class NumberedWriter:
 
 
 @contextmanager
-def write_numbered(folder: Path) -> Iterator[NumberedWriter]:
+def write_numbered(folder: AnyPath) -> Iterator[NumberedWriter]:
     """Fill a folder beside `folder` and rename it at the end; nothing that is there is touched.
 
     Raises:
         InputError: `folder` is there already.
     """
+    folder = Path(folder)
     if folder.exists():
         raise InputError(f"{folder} is there already; remove it or name another --output")
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
 from utils.errors import InputError
-from utils.files import atomic_path
+from utils.files import AnyPath, atomic_path
 from utils.video import Frame
 
 TICK = Fraction(1, 90_000)  # seconds; whole numbers of it for every usual frame rate
@@ -42,7 +42,7 @@ ENCODED = {".mp4": "aac", ".mov": "aac", ".webm": "libopus"}
 class AvReader:
     """A video file; see utils.video.Reader."""
 
-    def __init__(self, path: Path, container: Any) -> None:
+    def __init__(self, path: AnyPath, container: Any) -> None:
         self.name = str(path)
         self._container = container
         if not container.streams.video:
@@ -92,7 +92,7 @@ def _upright(frame: Any) -> np.ndarray:
 
 
 @contextmanager
-def read_video(path: Path) -> Iterator[AvReader]:
+def read_video(path: AnyPath) -> Iterator[AvReader]:
     """Open a video file.
 
     Raises:
@@ -191,10 +191,10 @@ class Sound:
 
 @contextmanager
 def write_video(
-    path: Path, size: tuple[int, int], channels: int, rate: Fraction, sound: Path | None
+    path: AnyPath, size: tuple[int, int], channels: int, rate: Fraction, sound: AnyPath | None
 ) -> Iterator[AvWriter]:
     """Open a video file to write; utils.video.open_writer says how."""
-    ending = path.suffix.lower()
+    ending = Path(path).suffix.lower()
     codec, pixels, options = CODECS[ending, channels == 4]
     try:
         with atomic_path(path) as temporary, ExitStack() as stack:

@@ -6,20 +6,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from utils.errors import InputError
-from utils.files import atomic_path
+from utils.files import AnyPath, atomic_path
 from utils.video import Frame
 
 
 class CvReader:
     """A video file or camera; see utils.video.Reader. OpenCV turns frames upright itself."""
 
-    def __init__(self, source: Path | int, capture: cv2.VideoCapture) -> None:
+    def __init__(self, source: AnyPath | int, capture: cv2.VideoCapture) -> None:
         self._live = isinstance(source, int)
         self.name = f"camera:{source}" if self._live else str(source)
         self._capture = capture
@@ -55,7 +54,7 @@ class CvReader:
 
 
 @contextmanager
-def read_video_or_camera(source: Path | int) -> Iterator[CvReader]:
+def read_video_or_camera(source: AnyPath | int) -> Iterator[CvReader]:
     """Open a video file, or the camera of this number.
 
     Raises:
@@ -84,7 +83,7 @@ class CvWriter:
 
 
 @contextmanager
-def write_mp4(path: Path, size: tuple[int, int], rate: Fraction) -> Iterator[CvWriter]:
+def write_mp4(path: AnyPath, size: tuple[int, int], rate: Fraction) -> Iterator[CvWriter]:
     """Open an mp4 file to write, MPEG-4, at a constant rate and without sound.
 
     Raises:
