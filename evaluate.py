@@ -12,7 +12,6 @@ decided the numbers. Exit status 1: some image could not be measured; its row sa
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from models.checkpoint import latest_checkpoint
 from models.inference import PRECISIONS
 from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
+from utils.parallel import count_cores
 from utils.results import COLUMNS, Row, average
 
 
@@ -57,9 +57,7 @@ def parse_args() -> argparse.Namespace:
         type=number(int, 0),
         help="processes that measure (default: one less than cores)",
     )
-    add(
-        "--num_threads", type=number(int, 1), default=os.cpu_count(), help="of the network on a CPU"
-    )
+    add("--num_threads", type=number(int, 1), default=count_cores(), help="of the network on a CPU")
     add("--gpus", type=int, nargs="*", help="default: all; none named: the CPU")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="go on with a stopped evaluation")

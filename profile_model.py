@@ -11,7 +11,6 @@ a person's outline, so the figures do not depend on what the network has learned
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from models.checkpoint import latest_checkpoint
 from models.inference import PRECISIONS, resolve_precision
 from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
+from utils.parallel import count_cores
 
 HD = (1792, 1152)  # width, height
 SIZES = (HD, (3456, 2304), (7680, 4320))  # HD, 4K, 8K
@@ -64,9 +64,7 @@ def parse_args() -> argparse.Namespace:
     add("--output", type=Path, help="folder (default: profile in the run folder)")
     add("--overwrite", action="store_true", help="replace results that are there")
     add("--gpus", type=int, nargs="*", help="one; none after it: the CPU (default: the first)")
-    add(
-        "--num_threads", type=number(int, 1), default=os.cpu_count(), help="of the network on a CPU"
-    )
+    add("--num_threads", type=number(int, 1), default=count_cores(), help="of the network on a CPU")
     args = parser.parse_args()
     if max(args.unknown) > 100:
         raise InputError(f"--unknown {max(args.unknown):g}: a share is at most 100 percent")

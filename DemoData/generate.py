@@ -28,7 +28,7 @@ from DemoData.scenes import NAMES, USUAL, draw_scene
 from utils.errors import InputError, run_script
 from utils.files import AnyPath, atomic_path
 from utils.images import write_image
-from utils.parallel import start_worker
+from utils.parallel import count_cores, start_worker
 
 RECORD = "demo_data.json"  # the arguments a folder was drawn with
 MIN_SIZE = 64  # px; below this a person has no parts left
@@ -182,9 +182,7 @@ def parse_args() -> argparse.Namespace:
         default=list(USUAL),
         help="kinds (all but screen)",
     )
-    parser.add_argument(
-        "--num_workers", type=int, default=multiprocessing.cpu_count(), help="processes"
-    )
+    parser.add_argument("--num_workers", type=int, default=count_cores(), help="processes")
     args = parser.parse_args()
     for name, least in (("train", 0), ("test", 0), ("size", MIN_SIZE), ("seed", 0)):
         if getattr(args, name) < least:

@@ -12,7 +12,6 @@ unknown; time a region constant within 30 %; 4K at 15 % in 0.8 GB above the weig
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -34,6 +33,7 @@ from models import CONFIGS, MattingModel, build_model, load_model, predict_alpha
 from models.folding import fold_for_inference, prepared
 from P3MData.data_loader import P3MDataset
 from utils.metrics import measure
+from utils.parallel import count_cores
 
 HD, UHD, EIGHT_K = (1152, 1792), (2304, 3456), (4352, 7680)  # 8K is 4320x7680, padded
 SECTIONS = ("ratio", "regions", "memory", "bf16")
@@ -48,7 +48,7 @@ def main() -> None:
     add("--rounds", type=int, default=7)
     add("--checkpoint", type=Path, help="for bf16's difference: a trained one")
     add("--gpus", type=int, nargs="*", help="one; none after it: the CPU")
-    add("--num_threads", type=int, default=os.cpu_count())
+    add("--num_threads", type=int, default=count_cores())
     add(
         "--processor_time",
         action="store_true",

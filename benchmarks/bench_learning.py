@@ -12,7 +12,6 @@ on two CPU cores, within 15 minutes, below a third; and the learned position bia
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from DemoData.generate import generate
 from models import load_model
 from models.checkpoint import latest_checkpoint
 from models.inference import PRECISIONS
+from utils.parallel import count_cores
 
 FIRST = 50  # steps
 
@@ -56,7 +56,7 @@ def draw(data: Path, portraits: int) -> None:
         num_test=12,
         size=256,
         seed=0,
-        num_workers=os.cpu_count() or 1,
+        num_workers=count_cores(),
         kinds=["bust"],
         alone=True,
         backdrops=["screen"],

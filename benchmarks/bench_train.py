@@ -12,7 +12,6 @@ refines up to a quarter of all cells; --init with a trained one shows the share 
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -29,6 +28,7 @@ from models.checkpoint import load_model
 from models.config import CONFIGS
 from models.matting import build_model
 from utils.memory import keep_freed_memory
+from utils.parallel import count_cores
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def main() -> None:
             num_test=0,
             size=args.crop_size * 5 // 4,
             seed=0,
-            num_workers=os.cpu_count() or 1,
+            num_workers=count_cores(),
         )
         words = ["--train_dir", folder, "--data_root", str(root / "data"), "--no_pretrained"]
         words += ["--model_version", args.model_version, "--crop_size", str(args.crop_size)]
@@ -84,7 +84,7 @@ def measure(args: argparse.Namespace, settings: dict) -> None:
                 refined += step.refined
         print(
             f"{args.model_version} at {args.crop_size}x{args.crop_size}, batch {args.batch_size},"
-            f" {device}, {os.cpu_count()} cores:"
+            f" {device}, {count_cores()} cores:"
             f" {args.batch_size * args.steps / elapsed:.1f} samples/s,"
             f" {1000 * elapsed / args.steps:.0f} ms a step, data-wait {waited / elapsed:.1%},"
             f" {refined / args.steps:.1%} of the cells refined"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from P3MData.data_loader import P3MDataset, TrainingSet, positions
 from P3MData.portraits import PortraitDataset
 from P3MData.training_set import Kept
 from utils.errors import InputError, MissingError
+from utils.parallel import count_cores
 from utils.sample import Sample
 
 Batch = Mapping[str, Any]  # the items of TrainingSet, stacked; names as a list
@@ -175,7 +175,7 @@ def count_workers(wanted: int | None, processes: Processes) -> int:
     """
     if wanted is not None:
         return wanted
-    cores = max(1, (os.cpu_count() or 1) // processes.count)
+    cores = max(1, count_cores() // processes.count)
     return min(16, cores) if processes.device.type != "cpu" else max(1, cores // 4)
 
 

@@ -22,6 +22,7 @@ import torch
 import torch.distributed as dist
 
 from utils.errors import InputError
+from utils.parallel import count_cores
 
 Item = TypeVar("Item")
 
@@ -128,7 +129,7 @@ def launch(gpus: Sequence[int]) -> int:
 
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     # Unset, torchrun sets 1 and says so at length.
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // len(gpus))))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, count_cores() // len(gpus))))
     arguments = ["--standalone", "--nproc_per_node", str(len(gpus)), *sys.argv]
     try:
         torchrun(arguments)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
@@ -26,7 +25,7 @@ from utils.errors import InputError
 from utils.files import AnyPath
 from utils.images import write_image
 from utils.metrics import measure, size_text
-from utils.parallel import open_pool
+from utils.parallel import count_cores, open_pool
 from utils.results import Row
 from utils.sample import Sample
 from utils.thumbnails import make_thumbnails
@@ -173,7 +172,7 @@ def evaluate_shared(
     processes.gather(None)
     todo = processes.share([i for i, name in enumerate(test_set.names) if name not in done])
     if num_workers is None:
-        num_workers = max(1, min(8, (os.cpu_count() or 1) // processes.count - 1))
+        num_workers = max(1, min(8, count_cores() // processes.count - 1))
     scorer = Scorer(
         files.image_dir if settings["save_imgs"] else None, thumbnails=settings["report"]
     )

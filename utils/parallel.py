@@ -38,7 +38,7 @@ def map_files(
         InputError: a process was killed.
         Whatever `function` raises; what has not begun by then never will.
     """
-    workers = min(os.cpu_count() or 1 if num_workers is None else num_workers, len(items))
+    workers = min(count_cores() if num_workers is None else num_workers, len(items))
     with tqdm(total=len(items), desc=title, smoothing=0.05, disable=None) as bar:
         if workers <= 1:
             for item in items:
@@ -57,6 +57,13 @@ def map_files(
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def count_cores() -> int:
+    """The cores this process may run on: under taskset or a scheduler fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def open_pool(num_workers: int) -> Executor:

@@ -139,7 +139,7 @@ def test_splits_that_do_not_work_out_are_refused(dataset, processes, said):
     [(2, None, "cpu", 1), (16, None, "cpu", 4), (2, 0, "cpu", 0), (16, None, "cuda", 16)],
 )
 def test_data_processes_leave_a_cpu_to_the_network(monkeypatch, cores, wanted, device, workers):
-    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    monkeypatch.setattr(batches, "count_cores", lambda: cores)
     assert count_workers(wanted, Processes(0, 1, torch.device(device))) == workers
 
 

@@ -1,11 +1,14 @@
 """Work shared out among processes."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from utils.errors import InputError
-from utils.parallel import map_files
+from utils.parallel import count_cores, map_files
+
+PACKAGES = ("engine", "models", "utils", "benchmarks", "*Data", "checkpoints")
 
 
 def square(number):
@@ -24,3 +27,18 @@ def test_every_item_is_worked_on(workers):
 def test_a_process_that_was_killed_is_told_in_a_sentence():
     with pytest.raises(InputError, match=r"squares: a process was killed.*--num_workers 1"):
         list(map_files(die, [9, 9], num_workers=2, title="squares"))
+
+
+def test_only_cores_this_process_may_use_count(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 5, 7}, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    assert count_cores() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert count_cores() == 64
+
+
+def test_nobody_counts_cores_otherwise():
+    root = Path(__file__).parents[2]
+    places = [root.glob("*.py"), *(root.glob(f"{name}/**/*.py") for name in PACKAGES)]
+    counting = [p for files in places for p in files if "cpu_count" in p.read_text("utf-8")]
+    assert counting == [root / "utils/parallel.py"]
