@@ -29,14 +29,14 @@ from engine.distributed import choose_gpus
 from engine.measuring import measure_peak, synchronise
 from engine.profiling import forced_cells, portrait_maps
 from engine.provenance import device_name
-from models import CONFIGS, MattingModel, build_model, load_model, predict_alpha
-from models.folding import fold_for_inference, prepared
+from models import CONFIGS, MattingModel, build_model, load_model, predict_alpha, prepare
+from models.folding import fold_for_inference
 from P3MData.data_loader import P3MDataset
 from utils.metrics import measure
 from utils.parallel import count_cores
 
 HD, UHD, EIGHT_K = (1152, 1792), (2304, 3456), (4352, 7680)  # 8K is 4320x7680, padded
-SECTIONS = ("ratio", "regions", "memory", "bf16")
+SECTIONS = ("ratio", "regions", "memory", "bf16", "prepare")
 
 
 def main() -> None:
@@ -68,6 +68,7 @@ def main() -> None:
         "regions": bench.time_regions,
         "memory": bench.measure_memory,
         "bf16": partial(bench.compare_bf16, args.checkpoint),
+        "prepare": bench.time_preparation,
     }
     with torch.inference_mode():
         for name in args.only:
@@ -105,7 +106,7 @@ class Bench:
     def compare_with_backbone(self) -> None:
         """Coarse network, selection, neighbours, refinement and paste against Swin-T alone."""
         network, backbone = (
-            prepared(self.model),
+            prepare(self.model, "fp32"),
             fold_for_inference(self.model).coarse_network.backbone,
         )
         for size in (HD, UHD):
@@ -128,7 +129,7 @@ class Bench:
 
     def time_regions(self) -> None:
         """Refinement with its neighbour search, for 1,000 to 100,000 regions of an 8K photo."""
-        refinement = prepared(self.model).refinement_network
+        refinement = prepare(self.model, "fp32").refinement_network
         assert refinement is not None
         image, shape = self.photo(EIGHT_K), cells_of(EIGHT_K)
         alpha = torch.rand(1, 1, *shape, device=self.device)
@@ -143,7 +144,7 @@ class Bench:
 
     def measure_memory(self) -> None:
         """Peak above the weights, with the photo, in float32."""
-        network = prepared(self.model)
+        network = prepare(self.model, "fp32")
         network(self.photo((128, 128)))  # weights are unpacked at first use
         for size, unknown in ((UHD, 7), (UHD, 15), (EIGHT_K, 15)):
             with forced_cells(network, *portrait_maps(cells_of(size), unknown)):
@@ -158,7 +159,7 @@ class Bench:
         """bf16 against our own float32: time at HD, and the alphas of a trained network."""
         image = self.photo(HD)
         maps = portrait_maps(cells_of(HD), 7)
-        single, half = prepared(self.model), prepared(self.model, torch.bfloat16)
+        single, half = (prepare(self.model, precision) for precision in ("fp32", "bf16"))
         with forced_cells(single, *maps), forced_cells(half, *maps):
             times = self.alternate(
                 {
@@ -175,20 +176,31 @@ class Bench:
             print("  bf16's difference: name a trained --checkpoint")
             return
         trained = load_model(checkpoint, self.device)
+        networks = [prepare(trained, precision) for precision in ("fp32", "bf16")]
         differences, scores = [], []
         with tempfile.TemporaryDirectory() as folder:
             generate(Path(folder), num_train=0, num_test=8, size=768, seed=1, num_workers=0)
             for sample in P3MDataset(Path(folder), "P3M-500-NP"):
                 assert sample.alpha is not None and sample.trimap is not None
-                alphas = [
-                    predict_alpha(trained, sample.image, precision=p) for p in ("fp32", "bf16")
-                ]
+                alphas = [predict_alpha(network, sample.image) for network in networks]
                 differences.append(np.abs(alphas[0] - alphas[1]).mean())
                 found = [measure(alpha, sample.alpha, sample.trimap) for alpha in alphas]
                 scores.append([list(numbers.values()) for numbers in found])
         print(f"  bf16 - fp32: mean abs difference {np.mean(differences):.2e} (target 2e-3)")
         before, after = np.mean(scores, axis=0)
         print(f"  largest change of a mean metric: {100 * np.abs(after / before - 1).max():.2f} %")
+
+    def time_preparation(self) -> None:
+        """What a prepared network saves predict_alpha at every call, beside the coarse network."""
+        for name in CONFIGS:
+            model = build_model(CONFIGS[name]).eval().to(self.device)
+            network = prepare(model, "fp32")
+            for size in ((512, 512), HD):
+                coarse = partial(network.coarse, self.photo(size))
+                runs = {"prepare": partial(prepare, model, "fp32"), "coarse": coarse}
+                times = self.alternate(runs)
+                told_of = ", ".join(f"{run} {told(seconds)}" for run, seconds in times.items())
+                print(f"  {name} at {size[0]}x{size[1]}: {told_of}")
 
 
 def cells_of(size: tuple[int, int]) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.protocol import predict_at
-from models import MattingModel, load_model
+from models import MattingModel, load_model, prepare
 from utils.area import parse_area
 from utils.arguments import OneSentenceParser
 from utils.errors import run_script
@@ -38,7 +38,7 @@ def score(
     model: MattingModel, photo: np.ndarray, alpha: np.ndarray, area: int | None
 ) -> list[float]:
     """IoU, MAD, and SAD_TRIMAP of coarse and refined alpha; `alpha` (H, W) uint8 is the truth."""
-    result = predict_at(model, photo, protocol="pad", max_area=area, precision="fp32")
+    result = predict_at(model, photo, protocol="pad", max_area=area)
     trimap = trimap_from_alpha(alpha, ELLIPSE)
     refined = measure(result.alpha, alpha, trimap)
     coarse = measure(result.coarse_alpha, alpha, trimap)
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--portraits", type=Path, required=True, help="folder to measure on")
     parser.add_argument("--max_area", help="HD, 4K, none or pixels (as the checkpoint asks)")
     args = parser.parse_args()
-    model = load_model(args.checkpoint)
+    model = prepare(load_model(args.checkpoint), "fp32")
     area = parse_area(args.max_area) if args.max_area else model.max_area
     truth = next((n for n in ("alpha", "matte") if (args.portraits / n).is_dir()), "alpha")
     pairs = pair_by_stem({"image": args.portraits / "image", "alpha": args.portraits / truth})

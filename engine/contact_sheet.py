@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from engine.protocol import predict_at
-from models import load_model
+from models import load_model, prepare
 from models.checkpoint import latest_checkpoint
 from P3MData.data_loader import P3MDataset
 from utils.arguments import OneSentenceParser, number
@@ -64,11 +64,9 @@ def _square(picture: np.ndarray, side: int) -> np.ndarray:
 
 def make_rows(model_path: AnyPath, samples: Iterable[Sample]) -> Iterable[list[np.ndarray]]:
     """The five pictures of each sample."""
-    model = load_model(model_path)
+    model = prepare(load_model(model_path))
     for sample in samples:
-        prediction = predict_at(
-            model, sample.image, protocol="pad", max_area=model.max_area, precision="auto"
-        )
+        prediction = predict_at(model, sample.image, protocol="pad", max_area=model.max_area)
         foreground, _ = solve_fg_bg(sample.image / np.float32(255), prediction.alpha)
         alpha = _to_8_bits(prediction.alpha)
         green = np.broadcast_to(np.array(GREEN, np.uint8), sample.image.shape)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engine.predictors import open_onnx
 from engine.tracing import trace
-from models import MattingModel
+from models import MattingModel, prepare
 from models.inference import predict
 from utils.errors import InputError
 from utils.files import AnyPath, atomic_path
@@ -136,8 +136,9 @@ def _cloudy_photo(height: int, width: int) -> np.ndarray:
 
 def _plain_photo(model: MattingModel) -> np.ndarray:
     """(128, 128, 3) uint8 of one colour: the first with no unknown cell, or else the last tried."""
+    network = prepare(model, "fp32")
     for colour in itertools.product((0, 128, 255), repeat=3):
         photo = np.full((model.stride, model.stride, 3), colour, np.uint8)
-        if predict(model, photo, precision="fp32").cells == 0:
+        if predict(network, photo).cells == 0:
             break
     return photo

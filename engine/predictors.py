@@ -102,16 +102,17 @@ def _load_torch(
 ) -> tuple[Predictor, str, int | None]:
     import torch
 
-    from models import CONFIGS
+    from models import CONFIGS, prepare
     from models.checkpoint import model_from_checkpoint, read_checkpoint
     from models.inference import predict_batch
 
     checkpoint = read_checkpoint(path)
     model = model_from_checkpoint(checkpoint, path).to(device or "cpu")
+    network = prepare(model, precision)
 
     def predict(photos: list[np.ndarray]) -> Any:
         try:
-            return predict_batch(model, photos, precision=precision)
+            return predict_batch(network, photos)
         except torch.OutOfMemoryError:
             height, width = photos[0].shape[:2]
             raise InputError(
@@ -119,7 +120,7 @@ def _load_torch(
                 "lower --batch_size, or use the CPU with --gpus and no number"
             ) from None
 
-    return predict, describe(path, checkpoint, model.config, CONFIGS), model.max_area
+    return predict, describe(path, checkpoint, network.config, CONFIGS), network.max_area
 
 
 def _load_onnx(path: AnyPath, precision: str) -> tuple[Predictor, str, int | None]:

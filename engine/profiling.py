@@ -16,9 +16,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine.measuring import Timing, measure_peak, measure_time, write_trace
-from models import MattingConfig, MattingModel, build_model
-from models.folding import prepared
-from models.inference import DTYPES, predict_alpha
+from models import MattingConfig, MattingModel, build_model, predict_alpha, prepare
 from models.refinement import REGION
 from utils.files import AnyPath
 from utils.images import pad_to_multiple, read_photo, write_image
@@ -150,7 +148,7 @@ def forced_cells(network: MattingModel, inside: np.ndarray, unknown: np.ndarray)
     """Overwrite what the coarse network says, after it has been computed; all else runs as ever.
 
     Args:
-        network: the copy that inference runs (models.folding.prepared).
+        network: the copy that inference runs (models.prepare).
         inside: (h, w) bool, where the coarse alpha becomes 1; elsewhere 0.
         unknown: (h, w) bool, the cells that become unknown.
     """
@@ -196,8 +194,7 @@ def measure_case(
     inside, unknown = portrait_maps(shape, case.unknown)
     if model.refinement_network is None:
         unknown[:] = False
-    model.prepared.clear()  # CUDA graphs of other sizes would count as this one's memory
-    network = prepared(model, DTYPES[case.precision])
+    network = prepare(model, case.precision)  # anew: with the graphs of this case's size alone
 
     def to_image() -> Tensor:
         image = fitted.to(device).permute(2, 0, 1)[None]  # (1, 3, H, W), channels last
@@ -208,7 +205,7 @@ def measure_case(
         write_image(source, photo)
 
         def end_to_end() -> None:
-            alpha = predict_alpha(model, read_photo(source), precision=case.precision)
+            alpha = predict_alpha(network, read_photo(source))
             write_image(target, np.rint(alpha * 255).astype(np.uint8))
 
         with forced_cells(network, inside, unknown):

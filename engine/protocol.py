@@ -54,24 +54,22 @@ def network_size(size: tuple[int, int], protocol: str, max_area: int | None) -> 
 
 
 def predict_at(
-    model: MattingModel, photo: np.ndarray, *, protocol: str, max_area: int | None, precision: str
+    model: MattingModel, photo: np.ndarray, *, protocol: str, max_area: int | None
 ) -> Prediction:
     """The network's answer for one photo, at the photo's size.
 
     Args:
-        model: in evaluation mode.
+        model: from models.prepare, for the precision that is wanted.
         photo: (H, W, 3) uint8 RGB.
         protocol: "paper" resizes to multiples of 128 and back, "pad" only pads.
         max_area: pixels to which the photo is shrunk first, or None.
-        precision: as for predict_alpha.
     """
     size = (photo.shape[0], photo.shape[1])
     small = shrink_photo(photo, max_area)
     if protocol == "paper":
-        target = paper_size(size, max_area)
-        prediction = predict(model, small, fit="resize", size=target, precision=precision)
+        prediction = predict(model, small, fit="resize", size=paper_size(size, max_area))
     else:
-        prediction = predict(model, small, fit="pad", precision=precision)
+        prediction = predict(model, small, fit="pad")
     return replace(
         prediction,
         alpha=enlarge_alpha(prediction.alpha, size),

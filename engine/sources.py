@@ -12,7 +12,7 @@ import torch
 
 from engine.protocol import network_size, predict_at
 from engine.provenance import device_name, file_hash
-from models import MattingModel, load_model
+from models import MattingModel, load_model, prepare
 from models.inference import resolve_precision
 from utils.errors import InputError
 from utils.files import AnyPath
@@ -47,16 +47,11 @@ class NetworkSource:
     model: MattingModel
     protocol: str
     max_area: int | None
-    precision: str
     with_coarse: bool = False
 
     def __call__(self, sample: Sample) -> Answer:
         prediction = predict_at(
-            self.model,
-            sample.image,
-            protocol=self.protocol,
-            max_area=self.max_area,
-            precision=self.precision,
+            self.model, sample.image, protocol=self.protocol, max_area=self.max_area
         )
         return Answer(
             prediction.alpha,
@@ -119,13 +114,14 @@ def open_network(
     """What decides a network's numbers, and the network as a source of answers.
 
     Args:
-        num_threads: of the network on a CPU; the others are as for NetworkSource.
+        num_threads: of the network on a CPU.
+        precision: as for models.prepare; the others are as for NetworkSource.
 
     Raises:
         MissingError, InputError: as load_model.
     """
     make_repeatable(device, num_threads)
-    model = load_model(checkpoint, device=device)
+    model = prepare(load_model(checkpoint, device=device), precision)
     settings = {
         "checkpoint": str(checkpoint),
         "checkpoint_sha256": file_hash(checkpoint),
@@ -136,7 +132,7 @@ def open_network(
         "num_threads": num_threads if device.type == "cpu" else None,
         "with_coarse": with_coarse,
     }
-    return settings, NetworkSource(model, protocol, max_area, precision, with_coarse)
+    return settings, NetworkSource(model, protocol, max_area, with_coarse)
 
 
 def open_folder(folder: AnyPath, *, resize: bool) -> tuple[dict[str, Any], Source]:

@@ -17,10 +17,10 @@ from tqdm import tqdm
 
 from engine.batches import Batch, to_device
 from engine.distributed import Processes, seed_step
-from engine.optimisation import Settings, learning_rate, set_training
+from engine.optimisation import Settings, learning_rate
 from engine.run_state import RunFolder, RunState, StopRequest
 from engine.watch import Watch
-from models.inference import autocast, predict
+from models.inference import autocast, predict, prepare
 from models.losses import compute_losses
 from models.matting import MattingModel, MattingOutput
 from utils.errors import InputError
@@ -172,7 +172,6 @@ def train(
             validating = finished or _due(state.step, settings["val_every"])
             if validation and validating and not stopping:
                 metrics = validate(state.evaluated, validation, settings, processes, stop)
-                set_training(state.model, settings)
                 stopping = not metrics
                 _note_validation(metrics, state, processes, folder, watch)
             if (saving or stopping) and processes.is_main:
@@ -218,7 +217,7 @@ def validate(
     Raises:
         InputError: if not one file can be read.
     """
-    model.eval()
+    network = prepare(model, settings["precision"])
     count = min(len(dataset), settings["val_images"])
     chosen = [i * len(dataset) // count for i in range(count)]
     rows: list[list[float]] = []
@@ -233,10 +232,9 @@ def validate(
             broken += 1
             continue
         assert sample.alpha is not None and sample.trimap is not None
-        alpha = predict(model, sample.image, fit="resize", precision=settings["precision"]).alpha
+        alpha = predict(network, sample.image, fit="resize").alpha
         values = measure(alpha, sample.alpha, sample.trimap)
         rows.append([values[name] for name in METRICS])
-    model.prepared.clear()  # fused Adam changes weights without a trace, so the copy can't be kept
     reports = processes.gather((rows, broken))
     everything = torch.tensor([row for part, _ in reports for row in part])
     broken = sum(number for _, number in reports)

@@ -2,42 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from models.graphs import ReplayedNetwork
-from models.matting import MattingModel, build_model
+from models.matting import MattingModel
 
 GPU_REGIONS_PER_CHUNK = 16_384  # about 0.7 GB; smaller chunks would wait for kernel launches
-
-
-def prepared(
-    model: MattingModel, dtype: torch.dtype = torch.float32, *, compile: bool = False
-) -> MattingModel:
-    """The folded copy of `model`, made once and again only after its weights have changed.
-
-    The copy is kept on `model` itself. Threads may call this at the same time: at worst two make
-    the same copy.
-
-    Args:
-        model: stays as it is, whatever mode it is in.
-        dtype: of the copy's weights.
-        compile: let torch.compile build the coarse network (needs a C++ compiler).
-    """
-    tensors = [*model.parameters(), *model.buffers()]
-    weights = tuple((t.data_ptr(), 0 if t.is_inference() else t._version) for t in tensors)
-    key = (dtype, compile)
-    kept = model.prepared.get(key)
-    if kept is None or kept[0] != weights:
-        folded = fold_for_inference(model, dtype)
-        if compile:
-            folded.coarse_network.compile(dynamic=True)
-        elif next(folded.parameters()).is_cuda:
-            folded.add_module("coarse_network", ReplayedNetwork(folded.coarse_network))
-        kept = model.prepared[key] = (weights, folded)
-    return kept[1]
 
 
 class ConvolvedLinear(nn.Module):
@@ -66,13 +41,12 @@ def fold_for_inference(model: MattingModel, dtype: torch.dtype = torch.float32) 
     embedding; attention is fused; convolutions are laid out channels last.
 
     Args:
-        model: stays as it is.
+        model: stays as it is, whatever mode it is in; not a folded one.
         dtype: of the copy's weights.
     """
     device = next(model.parameters()).device
-    folded = build_model(model.config).to(device)
-    folded.load_state_dict(model.state_dict())
-    folded.eval().requires_grad_(False)
+    folded = copy.deepcopy(model).eval().requires_grad_(False)
+    folded.folded = True
     folded.coarse_network.backbone.fold_normalisation()
     for module in list(folded.modules()):
         _fold_batch_norm(module)
@@ -82,8 +56,7 @@ def fold_for_inference(model: MattingModel, dtype: torch.dtype = torch.float32) 
                     setattr(module, name, ConvolvedLinear(child))
     if device.type == "cuda" and folded.refinement_network is not None:
         folded.refinement_network.max_regions_per_chunk = GPU_REGIONS_PER_CHUNK
-    folded.to(dtype=dtype)
-    return folded.to(memory_format=torch.channels_last)
+    return folded.to(dtype=dtype).to(memory_format=torch.channels_last)
 
 
 def _fold_batch_norm(module: nn.Module) -> None:
@@ -91,7 +64,7 @@ def _fold_batch_norm(module: nn.Module) -> None:
     if not isinstance(module, nn.Sequential) or len(module) < 2:
         return
     conv, norm = module[0], module[1]
-    if not isinstance(norm, nn.BatchNorm2d):
+    if not isinstance(norm, _BatchNorm):  # SyncBatchNorm, too
         return
     if isinstance(conv, nn.ConvTranspose2d):
         module[0] = fuse_conv_bn_eval(conv, norm, transpose=True)

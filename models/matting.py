@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +40,7 @@ class MattingModel(nn.Module):
 
     stride = STRIDE
     max_area: int | None = None  # pixels to which predict_alpha shrinks larger photos first
+    folded = False  # whether this is a copy for inference; see models/folding.py
     refined_share = 0.25  # of an image's cells that a training step refines at most
 
     def __init__(
@@ -52,7 +53,6 @@ class MattingModel(nn.Module):
         self.config = config
         self.coarse_network = coarse_network
         self.refinement_network = refinement_network
-        self.prepared: dict[Any, Any] = {}  # copies for inference; see models/folding.py
 
     def coarse(self, image: Tensor) -> CoarseOutput:
         """Coarse predictions.

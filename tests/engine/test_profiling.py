@@ -11,8 +11,7 @@ from engine.profiling import (
     measure_case,
     portrait_maps,
 )
-from models import CONFIGS, MattingConfig, build_model
-from models.folding import prepared
+from models import CONFIGS, MattingConfig, build_model, prepare
 from models.inference import predict
 
 
@@ -53,17 +52,17 @@ def test_the_band_has_its_share_and_lies_along_the_outline(unknown):
 
 def test_forced_cells_are_refined_and_the_network_is_itself_again():
     torch.manual_seed(0)
-    model = build_model(CONFIGS["demo"]).eval()
+    network = prepare(build_model(CONFIGS["demo"]), "fp32")
     photo = draw_photo((250, 380))
-    before = predict(model, photo, precision="fp32")
+    before = predict(network, photo)
     inside, band = portrait_maps((32, 48), 10)
-    with forced_cells(prepared(model), inside, band):
-        forced = predict(model, photo, precision="fp32")
+    with forced_cells(network, inside, band):
+        forced = predict(network, photo)
     assert forced.cells == band.sum()
     sure = ~band.repeat(8, 0).repeat(8, 1)[:250, :380]
     true = inside.repeat(8, 0).repeat(8, 1)[:250, :380]
     assert np.abs(forced.alpha - true)[sure].max() < 1e-6
-    assert np.array_equal(predict(model, photo, precision="fp32").alpha, before.alpha)
+    assert np.array_equal(predict(network, photo).alpha, before.alpha)
 
 
 @pytest.mark.parametrize("refinement", [True, False])

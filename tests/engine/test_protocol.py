@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.protocol import choose_area, network_size, paper_size, predict_at
-from models import CONFIGS, build_model, predict_alpha
+from models import CONFIGS, build_model, predict_alpha, prepare
 from utils.area import AREAS, fit_area
 from utils.errors import InputError
 
@@ -61,21 +61,21 @@ def test_pad_goes_up_to_multiples():
 
 @pytest.fixture(scope="module")
 def model():
-    return build_model(CONFIGS["demo"]).eval()
+    return prepare(build_model(CONFIGS["demo"]), "fp32")
 
 
 def test_without_limit_it_is_predict_alpha(model):
     photo = np.random.default_rng(0).integers(0, 256, (150, 170, 3), np.uint8)
     for protocol, fit in (("paper", "resize"), ("pad", "pad")):
-        answer = predict_at(model, photo, protocol=protocol, max_area=None, precision="fp32")
-        expected = predict_alpha(model, photo, fit=fit, precision="fp32")
+        answer = predict_at(model, photo, protocol=protocol, max_area=None)
+        expected = predict_alpha(model, photo, fit=fit)
         np.testing.assert_array_equal(answer.alpha, expected)
 
 
 @pytest.mark.parametrize("protocol", ["paper", "pad"])
 def test_answer_has_the_photos_size(model, protocol):
     photo = np.random.default_rng(0).integers(0, 256, (301, 205, 3), np.uint8)
-    answer = predict_at(model, photo, protocol=protocol, max_area=20_000, precision="fp32")
+    answer = predict_at(model, photo, protocol=protocol, max_area=20_000)
     for alpha in (answer.alpha, answer.coarse_alpha):
         assert alpha.shape == (301, 205)
         assert alpha.dtype == np.float32

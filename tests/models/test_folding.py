@@ -1,12 +1,13 @@
 """What inference runs is the same function as what training trains."""
 
+import copy
 from dataclasses import replace
 
 import pytest
 import torch
 
 from models import MattingConfig, build_model
-from models.folding import fold_for_inference, prepared
+from models.folding import fold_for_inference
 from models.regions import select_cells
 
 SMALL = MattingConfig(
@@ -88,23 +89,20 @@ def test_few_regions_are_in_flight(model, monkeypatch):
     assert most <= 6
 
 
-def test_training_is_not_touched(model):
+@pytest.mark.parametrize("training", [True, False])
+def test_the_model_is_not_touched(training):
+    model = randomised(SMALL).train(training)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
     fold_for_inference(model)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert all(module.training == training for module in model.modules())
     assert all(p.requires_grad for p in model.parameters())
     assert any(isinstance(m, torch.nn.BatchNorm2d) for m in model.modules())
     assert not model.coarse_network.backbone.folded
 
 
-@torch.no_grad()
-def test_the_prepared_copy_follows_the_weights():
-    model = build_model(SMALL)
-    first = prepared(model)
-    assert prepared(model) is first
-    next(model.parameters()).add_(1)
-    second = prepared(model)
-    assert second is not first
-    model.load_state_dict(build_model(SMALL).state_dict())
-    assert prepared(model) is not second
-    assert prepared(model, torch.bfloat16) is not prepared(model)
-    assert model.training
-    assert not prepared(model).training
+def test_batch_norms_of_several_processes_are_folded_too(model):
+    shared = torch.nn.SyncBatchNorm.convert_sync_batchnorm(copy.deepcopy(model))
+    found, wanted = (fold_for_inference(each).state_dict() for each in (shared, model))
+    assert list(found) == list(wanted)
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)

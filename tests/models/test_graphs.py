@@ -6,8 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from models import MattingConfig, build_model, graphs
-from models.folding import prepared
+from models import MattingConfig, build_model, graphs, prepare
 from models.graphs import ReplayedNetwork
 
 SMALL = MattingConfig(
@@ -83,11 +82,11 @@ def test_copies_begin_without_recordings(network):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA: graphs can't be replayed")
 def test_replaying_gives_what_computing_gives():
     torch.manual_seed(0)
-    model = build_model(SMALL).eval().cuda()
+    network = prepare(build_model(SMALL).cuda(), "fp32")
     images = [torch.rand(2, 3, 256, 384, device="cuda") for _ in range(4)]
     with torch.inference_mode():
-        wanted = [prepared(model).coarse_network.network(image) for image in images]
-        found = [prepared(model).coarse(image) for image in images]
-    assert any(prepared(model).coarse_network.recordings.values())
+        wanted = [network.coarse_network.network(image) for image in images]
+        found = [network.coarse(image) for image in images]
+    assert any(network.coarse_network.recordings.values())
     for one, other in zip(wanted, found, strict=True):
         torch.testing.assert_close(one, other)

@@ -1,10 +1,12 @@
 """Any photo, alone or in a batch; and how many cells are unknown does not matter."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 
-from models import MattingConfig, build_model, predict_alpha
+from models import MattingConfig, build_model, predict_alpha, prepare
 from models.inference import predict, predict_batch, resolve_precision
 from utils.errors import InputError
 
@@ -119,14 +121,61 @@ def test_auto_precision_is_float32_without_matrix_units(monkeypatch):
     assert resolve_precision("bf16", torch.device("cpu")) == "bf16"
 
 
-def test_compiled_is_the_same(model, monkeypatch):
-    compiled = []
+def train_fused(model):
+    """Three steps of the optimizer that train.py uses, which leaves no trace of them."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05, fused=True)
+    for _ in range(3):
+        model(torch.rand(1, 3, 128, 128)).alpha.mean().backward()
+        optimizer.step()
 
-    def quickly(module, **options):  # the graph is captured, but no code is made of it
-        compiled.append(options)
-        module._compiled_call_impl = torch.compile(module._call_impl, backend="eager", **options)
 
-    monkeypatch.setattr(torch.nn.Module, "compile", quickly)
-    found = predict_alpha(model, photo(150, 130), compile=True)
-    assert compiled == [{"dynamic": True}]
-    np.testing.assert_allclose(found, predict_alpha(model, photo(150, 130)), atol=1e-5)
+def multiply_data(model):
+    for parameter in model.parameters():
+        parameter.data.mul_(0.7)
+
+
+def load_others(model):
+    torch.manual_seed(1)
+    model.load_state_dict(build_model(SMALL).state_dict())
+
+
+def move_statistics(model):
+    for name, buffer in model.named_buffers():
+        if name.endswith("running_mean"):
+            buffer.data.add_(1)
+
+
+def replace_a_layer(model):
+    model.refinement_network.head = torch.nn.Conv2d(16, 1, 1)
+
+
+CHANGES = (train_fused, multiply_data, load_others, move_statistics, replace_a_layer)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_the_answer_is_that_of_the_weights_of_now(model, change, training):
+    """A network that never answered before says the same, whatever happened to this one."""
+    model = copy.deepcopy(model).train(training)
+    before = predict_alpha(model, photo(200, 150), precision="fp32")
+    kept = prepare(model, "fp32")
+    change(model)
+    after = predict_alpha(model, photo(200, 150), precision="fp32")
+    assert np.abs(after - before).max() > 1e-3
+    assert model.training == training
+    fresh = build_model(SMALL)
+    fresh.load_state_dict(model.state_dict())
+    np.testing.assert_array_equal(after, predict_alpha(fresh, photo(200, 150), precision="fp32"))
+    np.testing.assert_array_equal(predict_alpha(kept, photo(200, 150)), before)
+
+
+def test_a_prepared_network_is_used_as_it_is(model, monkeypatch):
+    model = copy.deepcopy(model)
+    model.max_area = 20_000
+    alpha = predict_alpha(model, photo(200, 150), precision="fp32")
+    network = prepare(model, "fp32")
+    assert prepare(network) is prepare(network, "fp32") is network
+    monkeypatch.setattr("models.inference.fold_for_inference", None)
+    np.testing.assert_array_equal(predict_alpha(network, photo(200, 150)), alpha)
+    with pytest.raises(InputError, match=r"prepared in torch\.float32; for precision='bf16'"):
+        predict_alpha(network, photo(5, 5), precision="bf16")
