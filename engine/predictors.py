@@ -14,7 +14,7 @@ import numpy as np
 from engine.prediction import PADDING, PlainMatte, Predictor
 from utils.area import enlarge_alpha, enlarge_trimap, parse_area, shrink_photo
 from utils.errors import InputError, MissingError
-from utils.files import AnyPath
+from utils.files import AnyPath, refuse_stand_in
 from utils.images import pad_to_multiple
 from utils.trimap import Trimap
 
@@ -43,7 +43,8 @@ def load_predictor(
     """Load a checkpoint.
 
     Args:
-        path: ours or the authors' .pth, or an .onnx from export_onnx.py; None: the demo's.
+        path: ours (.pth, .safetensors), the authors' .pth, or an .onnx from export_onnx.py; None:
+            the demo's.
         device: where it is to run; None is the CPU.
         precision: auto, fp32, bf16 or fp16.
         max_area: HD, 4K, none or pixels, to which larger photos are shrunk for the network; None:
@@ -151,12 +152,14 @@ def open_onnx(path: AnyPath) -> Any:
         MissingError: no such file.
         InputError: it is another network or no network, or ONNX Runtime is not installed.
     """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingError(f"checkpoint {path} is not there; export_onnx.py writes one")
+    refuse_stand_in(path, "network")
     try:
         import onnxruntime
     except ImportError as error:
         raise InputError(f"{path} needs: pip install -r requirements-export.txt") from error
-    if not Path(path).is_file():
-        raise MissingError(f"checkpoint {path} is not there; export_onnx.py writes one")
     try:
         session = onnxruntime.InferenceSession(
             str(path), providers=onnxruntime.get_available_providers()

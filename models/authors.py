@@ -7,6 +7,7 @@ ImageNet mean and std are derived, not learned.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 
 import torch
@@ -80,7 +81,7 @@ def _attention_sources(name: str) -> list[str]:
 
 def translate(
     theirs: Mapping[str, Tensor], names: list[str]
-) -> tuple[dict[str, Tensor], list[str]]:
+) -> tuple[dict[str, Tensor], dict[str, list[str]]]:
     """Our weights from the authors' entries, and the faults found.
 
     Args:
@@ -88,26 +89,26 @@ def translate(
         names: our entries that are wanted.
 
     Returns:
-        The weights that could be made, and one line for each entry that is missing, unexpected or
-        does not concatenate.
+        The weights that could be made, and which entries are `missing`, `unexpected` or `misshapen`
+        (do not concatenate).
     """
     ours: dict[str, Tensor] = {}
-    faults = []
+    faults: dict[str, list[str]] = defaultdict(list)
     used = set()
     for name in names:
         needed = sources(name)
         used.update(needed)
         missing = [source for source in needed if source not in theirs]
-        faults += [f"missing: {source}" for source in missing]
         if missing:
+            faults["missing"] += missing
             continue
         try:
             parts = [theirs[source] for source in needed]
             ours[name] = parts[0] if len(parts) == 1 else torch.cat(parts)
-        except RuntimeError:
-            faults.append(f"misshapen: {' + '.join(needed)}")
+        except (RuntimeError, TypeError):
+            faults["misshapen"].append(" + ".join(needed))
     derived = ("relative_position_index", "encoder.mean", "encoder.std")
-    faults += [
-        f"unexpected: {name}" for name in theirs if name not in used and not name.endswith(derived)
+    faults["unexpected"] += [
+        name for name in theirs if name not in used and not name.endswith(derived)
     ]
     return ours, faults

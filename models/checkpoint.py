@@ -1,4 +1,4 @@
-"""Checkpoints: ours and the authors', told apart by their keys; only weights_only=True loading."""
+"""Checkpoints: ours and the authors', told apart by their keys, and the networks in them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from torch import Tensor
 from models.authors import is_authors, translate
 from models.config import CONFIGS, MattingConfig
 from models.matting import MattingModel, build_model
-from utils.errors import InputError, MissingError
+from models.weight_files import plain_names, read_entries, write_entries
+from utils.errors import InputError, MissingError, listing
 from utils.files import AnyPath, atomic_path
 
 _STEP = re.compile(r"\d{10}")
@@ -24,61 +25,53 @@ def save_checkpoint(path: AnyPath, model: MattingModel, **extra: Any) -> None:
     """Write the weights and the configuration, whole or not at all.
 
     Args:
-        path: of the file, made with its folders.
+        path: of the file, made with its folders; .safetensors, or anything else for torch.save.
         model: gives `model` (its state_dict, first in the file), `config` and, if it asks for
             smaller photos, `max_area`.
-        extra: further entries (optimizer, schedule, step, ...): tensors and plain values only.
+        extra: further entries (optimizer, schedule, step, ...): tensors and plain values only; of a
+            .safetensors, what JSON holds.
     """
     area = {"max_area": model.max_area} if model.max_area else {}
     entries = {"model": model.state_dict(), "config": asdict(model.config), **area, **extra}
     with atomic_path(path) as temporary:
-        torch.save(entries, temporary)
+        write_entries(temporary, entries)
 
 
-def read_checkpoint(path: AnyPath, device: str | torch.device = "cpu") -> dict[str, Any]:
-    """Every entry of a checkpoint file, ours or the authors'.
+def read_checkpoint(path: AnyPath) -> dict[str, Any]:
+    """Every entry of a checkpoint file, ours or the authors', on the CPU.
+
+    The weights (`model`, `ema`, the authors' `mat_model`) go by their plain names.
 
     Raises:
         MissingError: no such file.
         InputError: it is no checkpoint.
     """
-    path = Path(path)
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "is not there"
-        raise MissingError(f"checkpoint {path} {what}; give the path of a .pth file")
-    try:
-        checkpoint = torch.load(path, map_location=device, weights_only=True)
-    except OSError:
-        raise
-    except Exception as error:  # a file of another kind can fail anywhere in the unpickler
-        raise InputError(
-            f"{path} is no checkpoint that can be read safely (torch.load, weights_only=True):"
-            f" {_first_line(error)}"
-        ) from error
+    checkpoint = read_entries(path)
     if not isinstance(checkpoint, dict) or not (
         is_authors(checkpoint) or {"model", "config"} <= checkpoint.keys()
     ):
         raise InputError(
-            f"{path} is no checkpoint of this project (entries `model` and `config`)"
-            " nor of the authors (entry `mat_model`)"
+            f"{path} is no checkpoint of this project (entries `model` and `config`; in a"
+            " .safetensors the metadata hold `config`) nor of the authors (entry `mat_model`)"
         )
+    for entry in {"model", "ema", "mat_model"} & checkpoint.keys():
+        weights = checkpoint[entry]
+        if not isinstance(weights, Mapping) or not all(isinstance(name, str) for name in weights):
+            raise InputError(f"{path}: its `{entry}` is no state_dict, weights by their names")
+        checkpoint[entry] = plain_names(weights)
     return checkpoint
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def load_model(path: AnyPath, device: str | torch.device = "cpu") -> MattingModel:
     """The network in a checkpoint, in evaluation mode, float32.
 
     Args:
-        path: ours or the authors' .pth, told apart by its keys.
+        path: ours (.pth or .safetensors) or the authors' .pth, told apart by its keys.
         device: where the weights go.
 
     Raises:
         MissingError, InputError: as read_checkpoint; or entries are missing, unexpected or
-            misshapen, all of which the message lists.
+            misshapen, the first of which the message names.
     """
     return model_from_checkpoint(read_checkpoint(path), path).to(device)
 
@@ -89,20 +82,21 @@ def model_from_checkpoint(checkpoint: Mapping[str, Any], path: AnyPath) -> Matti
     config = CONFIGS["model"] if authors else _config(checkpoint["config"], path)
     model = build_model(config)
     wanted = model.state_dict()
-    faults: list[str] = []
+    faults: dict[str, list[str]] = {}
     if authors:
         given, faults = translate(checkpoint["mat_model"], list(wanted))
     else:
         given = checkpoint.get("ema", checkpoint["model"])  # averaged weights are the better ones
-        faults += [f"missing: {name}" for name in wanted if name not in given]
-        faults += [f"unexpected: {name}" for name in given if name not in wanted]
-    faults += [
-        f"misshapen: {name} is {_shape(given[name])}, not {_shape(wanted[name])}"
+        faults["missing"] = [name for name in wanted if name not in given]
+        faults["unexpected"] = [name for name in given if name not in wanted]
+    faults["misshapen"] = faults.get("misshapen", []) + [
+        f"{name} is {_shape(given[name])}, not {_shape(wanted[name])}"
         for name in wanted
         if name in given and _shape(given[name]) != _shape(wanted[name])
     ]
-    if faults:
-        raise InputError(f"{path} does not fit the network:\n  " + "\n  ".join(faults))
+    if any(faults.values()):
+        lists = [f"{kind}: {listing(names, ', ', 3)}" for kind, names in faults.items() if names]
+        raise InputError(f"{path} does not fit the network; {'; '.join(lists)}")
     area = checkpoint.get("max_area")
     if not (area is None or (isinstance(area, int) and area > 0)):
         raise InputError(f"{path}: its `max_area` is {area!r}; it must be a number of pixels")
@@ -120,11 +114,17 @@ def _shape(value: Any) -> str:
 
 
 def _config(entries: Any, path: AnyPath) -> MattingConfig:
+    if not isinstance(entries, Mapping):
+        raise InputError(f"{path}: its `config` is no table of settings")
     known = {field.name for field in fields(MattingConfig)}
-    if not isinstance(entries, Mapping) or not set(entries) <= known:
-        strange = sorted(set(entries) - known) if isinstance(entries, Mapping) else [str(entries)]
-        raise InputError(f"{path}: its `config` has settings this version does not know: {strange}")
-    return MattingConfig(**entries)
+    if strange := sorted(map(str, set(entries) - known)):
+        raise InputError(
+            f"{path}: its `config` has settings this version does not know: {listing(strange)}"
+        )
+    try:
+        return MattingConfig(**entries)
+    except (InputError, TypeError) as error:
+        raise InputError(f"{path}: its `config` makes no network: {error}") from error
 
 
 def latest_checkpoint(train_dir: AnyPath) -> Path:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+SHOWN = 10  # of a list in a message
 
 
 class InputError(ValueError):
@@ -15,6 +17,12 @@ class MissingError(InputError, FileNotFoundError):
 
     def __str__(self) -> str:  # OSError would print a tuple
         return str(self.args[0])
+
+
+def listing(items: Sequence[str], separator: str = "; ", shown: int = SHOWN) -> str:
+    """The first few of `items` in a line, and how many more there are."""
+    more = len(items) - shown
+    return separator.join(items[:shown]) + (f" (and {more} more)" if more > 0 else "")
 
 
 def run_script(main: Callable[[], int | None]) -> None:

@@ -42,6 +42,27 @@ def keep_existing(output: AnyPath, overwrite: bool) -> None:
         raise InputError(f"{output} is there already; name another, or give --overwrite")
 
 
+def refuse_stand_in(path: AnyPath, what: str) -> None:
+    """Raise InputError if the file is what a failed download leaves in place of the real one.
+
+    Args:
+        path: of a file that is there.
+        what: it should be; for the message.
+    """
+    with Path(path).open("rb") as file:
+        head = file.read(256)
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if not head:
+        found = ": it is empty (0 bytes); copy or download it again"
+    elif start.startswith(b"version https://git-lfs.github.com"):
+        found = " but a git-LFS pointer to it; fetch the file itself with `git lfs pull`"
+    elif start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<!--")):
+        found = " but a web page; open it in a browser to see what went wrong, and download again"
+    else:
+        return
+    raise InputError(f"{path} is no {what}{found}")
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

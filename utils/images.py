@@ -13,13 +13,12 @@ import numpy as np
 
 from utils.decoding import KINDS, as_rgb, guard, has_alpha, open_header, open_picture, to_8_bits
 from utils.encoding import encode_image
-from utils.errors import InputError, MissingError
+from utils.errors import InputError, MissingError, listing
 from utils.files import AnyPath, atomic_path
 from utils.metadata import Metadata
 
 MAX_PIXELS = 150_000_000  # a medium-format camera's photo; more is a mistake or a bomb
 GREY_TOLERANCE = 8  # levels that the channels of a grey picture stored as colour JPEG may differ
-SHOWN_FAULTS = 10
 
 
 def read_photo(path: AnyPath, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -140,7 +139,7 @@ def list_images(
     if twins := [
         f"{path.name} and {found[path.stem].name}" for path in paths if path != found[path.stem]
     ]:
-        raise InputError(f"{folder} has two images of one stem: {_listing(twins)}; remove one")
+        raise InputError(f"{folder} has two images of one stem: {listing(twins)}; remove one")
     return dict(sorted(found.items()))
 
 
@@ -159,7 +158,7 @@ def pair_by_stem(
     layers = {layer: list_layer(folder, commands.get(layer)) for layer, folder in folders.items()}
     pairs, faults = match_stems(layers)
     if faults:
-        raise InputError(_listing(faults))
+        raise InputError(listing(faults))
     return pairs
 
 
@@ -211,11 +210,6 @@ def resize_antialiased(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     for axis, new in enumerate(size):
         image = _interpolate(image, new, axis)
     return image
-
-
-def _listing(sentences: list[str]) -> str:
-    more = len(sentences) - SHOWN_FAULTS
-    return "; ".join(sentences[:SHOWN_FAULTS]) + (f" (and {more} more)" if more > 0 else "")
 
 
 def _gaussian(sigma: float) -> np.ndarray:

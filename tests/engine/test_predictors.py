@@ -65,6 +65,13 @@ def test_photos_of_one_padded_size_that_differ_once_shrunk(folder):
         assert np.abs(matte.alpha - predictor([photo])[0].alpha).max() < 1e-6
 
 
+@pytest.mark.parametrize("content", [b"", b"version https://git-lfs.github.com/spec/v1", b"<html>"])
+def test_what_is_no_onnx_is_refused_in_a_sentence(tmp_path, content):
+    (tmp_path / "not.onnx").write_bytes(content)
+    with pytest.raises(InputError, match=r"not\.onnx is no network(:| but) .*(empty|git|page)"):
+        load(tmp_path / "not.onnx")
+
+
 def test_wrong_areas_are_refused(folder):
     with pytest.raises(InputError, match=r"wrong\.pth.*max_area.*'HD'"):
         load(folder / "wrong.pth")

@@ -1,10 +1,16 @@
 """Ours and the authors' files; what is refused and how."""
 
+import io
+import json
+import pickle
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors
 import torch
+from safetensors.torch import save_file
 
 from models import CONFIGS, MattingConfig, build_model, load_model
 from models.checkpoint import latest_checkpoint, read_checkpoint, save_checkpoint
@@ -104,12 +110,109 @@ def test_faults_of_our_own_file_are_listed(tmp_path):
     assert "misshapen: refinement_network.head.weight is 2, not 1x16x1x1" in str(error.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"a photo, perhaps", b"PK\x03\x04broken"])
-def test_what_is_no_checkpoint_is_refused_in_a_sentence(tmp_path, content):
-    path = tmp_path / "not.pth"
+def test_long_lists_of_faults_are_cut(tmp_path):
+    save_checkpoint(tmp_path / "other.pth", build_model(SMALL))
+    entries = torch.load(tmp_path / "other.pth", weights_only=True)
+    entries["model"] = {f"other.{name}": value for name, value in entries["model"].items()}
+    torch.save(entries, tmp_path / "other.pth")
+    with pytest.raises(InputError) as error:
+        load_model(tmp_path / "other.pth")
+    message, more = str(error.value), f"(and {len(entries['model']) - 3} more)"
+    assert message.count(more) == 2
+    assert "missing: coarse_network." in message and "unexpected: other.coarse" in message
+    assert len(message) < 1000 and "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "prefix", ["module.", "_orig_mod.", "model.", "module._orig_mod.", "_orig_mod.model.module."]
+)
+def test_names_of_wrapped_networks_are_understood(tmp_path, prefix):
+    path, model = tmp_path / "wrapped.pth", build_model(SMALL)
+    save_checkpoint(path, model, ema=model.state_dict())
+    entries = torch.load(path, weights_only=True)
+    for entry in ("model", "ema"):
+        entries[entry] = {prefix + name: value for name, value in entries[entry].items()}
+    entries["ema"]["n_averaged"] = torch.tensor(3)  # as torch's AveragedModel has it
+    torch.save(entries, path)
+    assert read_checkpoint(path)["model"].keys() == model.state_dict().keys()
+    loaded = load_model(path).state_dict()
+    assert all(torch.equal(loaded[name], value) for name, value in model.state_dict().items())
+
+
+def test_a_part_that_was_compiled_is_understood(tmp_path):
+    model = build_model(SMALL)
+    model.coarse_network = torch.compile(model.coarse_network)
+    save_checkpoint(tmp_path / "compiled.pth", model)
+    assert any("coarse_network._orig_mod" in name for name in model.state_dict())
+    load_model(tmp_path / "compiled.pth")
+
+
+def test_names_of_a_wrapped_authors_network_are_understood(authors_file, tmp_path):
+    weights = torch.load(authors_file, weights_only=True)["mat_model"]
+    wrapped = {f"module.{name}": value for name, value in weights.items()}
+    torch.save({"mat_model": wrapped}, tmp_path / "wrapped.pth")
+    assert read_checkpoint(tmp_path / "wrapped.pth")["mat_model"].keys() == weights.keys()
+
+
+def saved(**options):
+    content = io.BytesIO()
+    torch.save({"model": {}, "config": {}}, content, **options)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("ending", [".pth", ".safetensors"])
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "it is empty"),
+        (b"a photo, perhaps", None),
+        (b"PK\x03\x04broken", "it is cut short"),
+        (saved()[:-40], "it is cut short"),
+        (saved(_use_new_zipfile_serialization=False)[:-20], "it is cut short"),
+        (pickle.dumps({"model": 1}), None),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
+        (b"\n<!DOCTYPE html>\n<html><body>Sign in</body></html>", "but a web page"),
+        (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "but a web page"),
+    ],
+)
+def test_what_is_no_checkpoint_is_refused_in_a_sentence(tmp_path, content, sentence, ending):
+    path = tmp_path / f"not{ending}"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"not\.pth is no checkpoint"):
+    with pytest.raises(InputError, match=rf"not\{ending} is no checkpoint") as error:
         load_model(path)
+    assert sentence is None or sentence in str(error.value)
+    assert_one_safe_sentence(error.value)
+
+
+def assert_one_safe_sentence(error):
+    """Nothing of torch's own words, which tell how to load a file unsafely."""
+    assert "\n" not in str(error) and len(str(error)) < 300
+    assert not re.search(r"weights_only=False|to `False`|trust|re-run", str(error), re.IGNORECASE)
+
+
+def test_safetensors_round_trip(tmp_path):
+    path, model = tmp_path / "small.safetensors", build_model(CONFIGS["demo"])
+    model.max_area = 4096
+    save_checkpoint(path, model.half(), about="a test", step=3)
+    with safetensors.safe_open(path, framework="np") as file:
+        assert json.loads(file.metadata()["config"])["embed_dim"] == CONFIGS["demo"].embed_dim
+    loaded = load_model(str(path))
+    assert loaded.config == CONFIGS["demo"] and loaded.max_area == 4096
+    assert {key: read_checkpoint(path)[key] for key in ("about", "step")} == {
+        "about": "a test",
+        "step": 3,
+    }
+    for name, value in model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], value.float()), name
+
+
+@pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"config": "{broken"}])
+def test_safetensors_that_does_not_say_its_network_is_refused(tmp_path, metadata):
+    path = tmp_path / "foreign.safetensors"
+    save_file(build_model(SMALL).state_dict(), path, metadata)
+    with pytest.raises(InputError, match=r"foreign\.safetensors.*`config`") as error:
+        load_model(path)
+    assert_one_safe_sentence(error.value)
 
 
 def test_pickled_code_is_never_run(tmp_path):
@@ -118,8 +221,9 @@ def test_pickled_code_is_never_run(tmp_path):
             return (Path(tmp_path / "ran").touch, ())
 
     torch.save({"model": Evil(), "config": {}}, tmp_path / "evil.pth")
-    with pytest.raises(InputError, match="weights_only"):
+    with pytest.raises(InputError, match="which could run code") as error:
         load_model(tmp_path / "evil.pth")
+    assert_one_safe_sentence(error.value)
     assert not (tmp_path / "ran").exists()
 
 
@@ -130,6 +234,14 @@ def test_other_contents_and_missing_files(tmp_path):
     torch.save({"model": {}, "config": {"colour": "red"}}, tmp_path / "strange.pth")
     with pytest.raises(InputError, match="colour"):
         load_model(tmp_path / "strange.pth")
+    for config in (3, {"depths": 5}, {"num_neighbours": 0}):
+        torch.save({"model": {}, "config": config}, tmp_path / "strange.pth")
+        with pytest.raises(InputError, match=r"strange\.pth: its `config`"):
+            load_model(tmp_path / "strange.pth")
+    for weights in ([], {1: torch.zeros(1)}):
+        torch.save({"model": weights, "config": {}}, tmp_path / "strange.pth")
+        with pytest.raises(InputError, match=r"strange\.pth: its `model` is no state_dict"):
+            load_model(tmp_path / "strange.pth")
     with pytest.raises(MissingError, match="is not there"):
         load_model(tmp_path / "none.pth")
     with pytest.raises(MissingError, match="is a folder"):

@@ -1,0 +1,92 @@
+"""Files of weights, .pth and .safetensors: reading, writing, and a sentence for what is neither."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from utils.errors import InputError, MissingError
+from utils.files import AnyPath, refuse_stand_in
+
+# What DataParallel, torch.compile and the like put before a name; the last one inside it, too.
+_PREFIXES = re.compile(r"^(?:module\.|_orig_mod\.|model\.)+|(?<=\.)_orig_mod\.")
+
+
+def read_entries(path: AnyPath) -> Any:
+    """What a file holds, on the CPU; of a .safetensors: `model`, the weights, and its metadata.
+
+    Raises:
+        MissingError: no such file.
+        InputError: it is broken, something else, or could run code when it is loaded.
+    """
+    path = Path(path)
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "is not there"
+        raise MissingError(f"checkpoint {path} {what}; give the path of a .pth file")
+    refuse_stand_in(path, "checkpoint")
+    try:
+        if path.suffix.lower() == ".safetensors":
+            return _read_safetensors(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # a file of another kind can fail anywhere in the unpickler
+        raise InputError(f"{path} is no checkpoint: {_reason(path, error)}") from error
+
+
+def write_entries(path: Path, entries: Mapping[str, Any]) -> None:
+    """Write a .pth; or a .safetensors, whose metadata hold all but `model` as JSON."""
+    if path.suffix.lower() != ".safetensors":
+        torch.save(entries, path)
+        return
+    weights = {name: value.contiguous() for name, value in entries["model"].items()}
+    metadata = {key: json.dumps(value) for key, value in entries.items() if key != "model"}
+    save_file(weights, path, metadata)
+
+
+def plain_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same weights by the names they have in a network that nothing is wrapped around.
+
+    `module.`, `_orig_mod.` and `model.` come off, whichever stand there in whatever order, and so
+    does the count that torch's AveragedModel keeps.
+    """
+    return {_PREFIXES.sub("", name): v for name, v in weights.items() if name != "n_averaged"}
+
+
+def _read_safetensors(path: Path) -> dict[str, Any]:
+    with safetensors.safe_open(path, framework="pt") as file:
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata = file.metadata() or {}
+    return {"model": weights, **{key: _from_json(text) for key, text in metadata.items()}}
+
+
+def _from_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:  # another program's
+        return text
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Why it could not be read; torch's own words go on to how to load it unsafely."""
+    with path.open("rb") as file:
+        head = file.read(2)
+    if isinstance(error, safetensors.SafetensorError):
+        return "it is cut short, or no safetensors file; copy or download it again"
+    if head[:1] not in (b"P", b"\x80"):  # of a zip file, of a pickle
+        return "torch.save did not write it"
+    if isinstance(error, pickle.UnpicklingError):
+        return (
+            "it is broken, or holds more than tensors and plain values, which could run code; only"
+            " what torch.load takes with weights_only=True is read"
+        )
+    return "it is cut short, or of another kind; copy or download it again"
