@@ -2,7 +2,8 @@
 
     python -m checkpoints.pack --train_dir train_root/demo --output checkpoints/demo.pth
 
-Prints the file's SHA-256, which checkpoints/README.md states.
+An --output that ends in .safetensors is one: weights, and the rest as JSON in its metadata. Prints
+the file's SHA-256, which checkpoints/README.md states.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--train_dir", type=Path, required=True, help="the run: its latest weights")
-    parser.add_argument("--output", type=Path, required=True, help="a .pth")
+    parser.add_argument("--output", type=Path, required=True, help="a .pth or .safetensors")
     parser.add_argument("--max_area", type=int, help="pixels to which larger photos are shrunk")
     parser.add_argument("--overwrite", action="store_true", help="replace --output if it is there")
     args = parser.parse_args()

@@ -13,12 +13,13 @@ from tests.engine.tiny_run import TINY
 from utils.errors import InputError
 
 
-def test_the_averaged_weights_ship_in_half_precision(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("ending", [".pth", ".safetensors"])
+def test_the_averaged_weights_ship_in_half_precision(ending, tmp_path, monkeypatch, capsys):
     model, averaged = build_model(TINY), build_model(TINY)
     save_checkpoint(
         tmp_path / "run/logger/0000000040.pth", model, ema=averaged.state_dict(), step=40
     )
-    output = tmp_path / "small.pth"
+    output = tmp_path / f"small{ending}"
     words = ["pack", "--train_dir", tmp_path / "run", "--output", output, "--max_area", 4096]
     monkeypatch.setattr(sys, "argv", [str(word) for word in words])
     pack.main()
@@ -31,5 +32,5 @@ def test_the_averaged_weights_ship_in_half_precision(tmp_path, monkeypatch, caps
     assert shipped.max_area == 4096
     for name, value in averaged.state_dict().items():
         torch.testing.assert_close(shipped.state_dict()[name], value, rtol=1e-3, atol=1e-4)
-    with pytest.raises(InputError, match=r"small\.pth is there already.*--overwrite"):
+    with pytest.raises(InputError, match=r"small\..* is there already.*--overwrite"):
         pack.main()
