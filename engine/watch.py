@@ -132,7 +132,7 @@ def draw_panel(step: Step) -> Tensor:
     columns = [
         batch["image"],
         batch["alpha"],
-        output.coarse.alpha_logits[-1].float().sigmoid(),
+        output.coarse.alpha_logits[-1].sigmoid(),
         classes.float() / 2,
         cells,
         alpha,

@@ -10,13 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.backbone import Backbone
+from models.heads import AlphaHead
 
 
 class CoarseOutput(NamedTuple):
     """Predictions at strides 32, 16 and 8, in this order; the last is the one that is used.
 
     Attributes:
-        alpha_logits: three of (B, 1, h, w); the coarse alpha is their sigmoid.
+        alpha_logits: three of (B, 1, h, w), always float32; the coarse alpha is their sigmoid.
         trimap_logits: three of (B, 3, h, w), channels (background, unknown, foreground).
     """
 
@@ -43,7 +44,7 @@ class CoarseNetwork(nn.Module):
             self.decoder.append(conv)
             inputs = width
         # A head predicts the 2x2 finer cells inside each of its own: channels (class, dy, dx).
-        self.alpha_heads = nn.ModuleList(nn.Conv2d(width, 1 * 4, 1) for width in widths)
+        self.alpha_heads = nn.ModuleList(AlphaHead(width, 1 * 4) for width in widths)
         self.trimap_heads = nn.ModuleList(nn.Conv2d(width, 3 * 4, 1) for width in widths)
 
     def forward(self, image: Tensor) -> CoarseOutput:

@@ -140,12 +140,12 @@ def predict_batch(
         image = torch.from_numpy(np.stack(fitted)).to(device).permute(0, 3, 1, 2)
         image = image.to(torch.float32).div_(255)  # (B, 3, H, W), channels last
         coarse = network.coarse(image)
-        coarse_alpha = coarse.alpha_logits[-1].float().sigmoid()
+        coarse_alpha = coarse.alpha_logits[-1].sigmoid()
         trimap = coarse.trimap_logits[-1]
         cells = select_cells(trimap)
         if model.refinement_network is None:
             cells = cells[:0]
-        alpha = network.refine_cells(image, coarse_alpha, cells).float()
+        alpha = network.refine_cells(image, coarse_alpha, cells)
         enlarged = F.interpolate(
             coarse_alpha, scale_factor=REGION, mode="bilinear", align_corners=False
         )

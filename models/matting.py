@@ -19,7 +19,7 @@ class MattingOutput(NamedTuple):
     """What one forward pass gives.
 
     Attributes:
-        alpha: (B, 1, H, W) in [0, 1].
+        alpha: (B, 1, H, W) float32 in [0, 1].
         coarse: logits at three strides.
         cells: (N, 3) int64 rows (batch, row, column) of the regions that were refined.
     """

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.attention import CrossRegionAttention
+from models.heads import AlphaHead
 from models.regions import crop_regions, nearest_cells, upsample_regions
 
 REGION = 8  # P, pixels: the coarse network's last head stands at half a patch
@@ -58,7 +59,7 @@ class RefinementNetwork(nn.Module):
                 nn.Sequential(_up(64, 16, 1), _up(16, 16, 1)),  # 8x8
             ]
         )
-        self.head = nn.Conv2d(16, 1, 1)
+        self.head = AlphaHead(16, 1)
 
     def forward(self, image: Tensor, coarse_alpha: Tensor, cells: Tensor) -> Tensor:
         """Refine the regions behind cells.
@@ -73,7 +74,7 @@ class RefinementNetwork(nn.Module):
             cells: (N, 3) int64 rows (batch, row, column), as `nonzero` gives them; N at least 1.
 
         Returns:
-            (N, 1, 8, 8) alpha in [0, 1], in the order of `cells`.
+            (N, 1, 8, 8) float32 alpha in [0, 1], in the order of `cells`.
         """
         B, _, h, w = coarse_alpha.shape
         N = len(cells)
@@ -121,7 +122,7 @@ class RefinementNetwork(nn.Module):
         return features
 
     def decode(self, features: list[Tensor]) -> Tensor:
-        """Features as from `encode` -> (M, 1, 8, 8) alpha in [0, 1]."""
+        """Features as from `encode` -> (M, 1, 8, 8) float32 alpha in [0, 1]."""
         fine, middle, x = features
         x = self.decoder[0](x)
         x = self.decoder[1](torch.cat([x, middle], dim=1))

@@ -1,0 +1,26 @@
+"""The layer that says alpha, in float32 whatever the rest of the network computes in."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class AlphaHead(nn.Conv2d):
+    """A 1x1 convolution whose result is float32, also inside autocast and of half-precision weights.
+
+    bfloat16 has 128 numbers between 0.5 and 1: an alpha of that type has steps of 1/256, and a
+    sigmoid beyond 0.998 is 1, without gradient.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, H, W) of any type -> (B, outputs, H, W) float32."""
+        assert self.bias is not None
+        if torch.is_autocast_enabled(x.device.type):  # asked first: exporting keeps the context
+            with torch.autocast(x.device.type, enabled=False):
+                return self(x)
+        return F.conv2d(x.float(), self.weight.float(), self.bias.float())
