@@ -12,19 +12,25 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
 
-from utils.errors import InputError
+from utils.errors import InputError, tell
 from utils.parallel import count_cores
 
 Item = TypeVar("Item")
+
+PATIENCE = timedelta(minutes=30)  # after which a process that waits for another one gives up
+UNLIMITED = timedelta(days=365)  # for what the main process does alone: hours, with many portraits
 
 
 @dataclass(frozen=True)
@@ -35,11 +41,15 @@ class Processes:
         rank: number of this process, 0 for the one that writes files and speaks.
         count: number of processes, 1 without torch.distributed.
         device: where this process computes.
+        meeting, waiting: process groups on the CPU, for exchanges within PATIENCE and for waiting
+            UNLIMITED; None alone, and for torch.distributed's default.
     """
 
     rank: int
     count: int
     device: torch.device
+    meeting: dist.ProcessGroup | None = None
+    waiting: dist.ProcessGroup | None = None
 
     @property
     def is_main(self) -> bool:
@@ -54,11 +64,11 @@ class Processes:
         if self.count == 1:
             return [value]
         values: list[Any] = [None] * self.count
-        dist.all_gather_object(values, value)
+        dist.all_gather_object(values, value, group=self.meeting)
         return values
 
     def from_main(self, function: Callable[[], Item]) -> Item:
-        """What `function` returns in the main process, on every process.
+        """What `function` returns in the main process, on every process, however long it takes.
 
         Raises:
             InputError, OSError: in the main process, as `function` does; the others leave quietly,
@@ -70,6 +80,8 @@ class Processes:
                 value = function()
             except (InputError, OSError) as mistake:
                 error = mistake
+        if self.waiting:
+            dist.barrier(self.waiting)
         value, failed = self.gather((value, error is not None))[0]
         if error:
             raise error
@@ -82,7 +94,7 @@ class Processes:
         if self.count == 1:
             return list(flags)
         raised = torch.tensor(flags, dtype=torch.int32)
-        dist.all_reduce(raised, op=dist.ReduceOp.MAX)
+        dist.all_reduce(raised, op=dist.ReduceOp.MAX, group=self.meeting)
         return [bool(flag) for flag in raised]
 
 
@@ -136,34 +148,81 @@ def launch(gpus: Sequence[int]) -> int:
     except SignalException as stop:
         return 128 + int(stop.sigval)
     except ChildFailedError as error:
-        rank, failure = next(iter(error.failures.items()))
+        rank, failure = min(error.failures.items(), key=_how_telling)
         if failure.exitcode < 0:  # it could tell nothing
             print(f"error: process {rank} was killed by {failure.signal_name()}", file=sys.stderr)
         return abs(failure.exitcode)
     return 0
 
 
+def _how_telling(failed: tuple[int, Any]) -> tuple[int, int]:
+    """Orders the failures of one run: the cause first, then what torchrun stopped because of it."""
+    code = failed[1].exitcode
+    return (2 if code == -signal.SIGTERM else int(code > 0), failed[1].timestamp)
+
+
 @contextmanager
 def join(gpus: Sequence[int] | None) -> Iterator[Processes]:
     """Take this process's place: its device, and the process group where torchrun started it.
 
+    Where there are several, whatever ends one of them ends all, and the first one tells of it.
+
     Raises:
         InputError: for a GPU that does not exist, or more processes than GPUs on this machine.
+        SystemExit: for any error inside, where torchrun started this process.
     """
     chosen = choose_gpus(gpus)
     if not under_torchrun():
-        yield Processes(0, 1, _use_device(chosen, 0))
+        yield Processes(0, 1, use_device(chosen, 0))
         return
-    device = _use_device(chosen, int(os.environ["LOCAL_RANK"]))
-    # Objects and flags travel over gloo on the CPU, so they never wait for the GPU.
-    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+    device = use_device(chosen, int(os.environ["LOCAL_RANK"]))
+    store, rank, count = next(dist.rendezvous("env://", timeout=PATIENCE))
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    # NCCL waits longer than gloo, for it can't tell of it: it aborts the process.
+    dist.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=2 * PATIENCE)
     try:
-        yield Processes(dist.get_rank(), dist.get_world_size(), device)
+        # Objects and flags travel over gloo on the CPU, so they never wait for the GPU.
+        groups = [dist.new_group(backend="gloo", timeout=t) for t in (PATIENCE, UNLIMITED)]
+        yield Processes(rank, count, device, *groups)
+    except Exception as error:
+        # Before the group is destroyed, which may wait for the others.
+        raise SystemExit(_tell_once(error, rank, store)) from error
     finally:
         dist.destroy_process_group()
 
 
-def _use_device(gpus: Sequence[int], local_rank: int) -> torch.device:
+def _tell_once(error: Exception, rank: int, store: dist.Store) -> int:
+    """Tell of what ends this process, unless another one told before it; return the exit status.
+
+    The others then fail, too: of the same mistake, or because they lost this one.
+    """
+    try:
+        first = store.add("told", 1) == 1
+    except dist.DistError:  # the process that keeps the store has left
+        first = False
+    if not first:
+        return 2
+    if isinstance(error, InputError | OSError):
+        tell(error)
+        return 2
+    if "gloo" not in str(error):
+        traceback.print_exception(error)
+        return 1
+    reason = "lost another one: it was killed, or its machine is gone"
+    if "Timed out" in str(error):
+        minutes = PATIENCE.total_seconds() / 60
+        reason = f"waited more than {minutes:g} minutes for another one: see whether it hangs, or"
+        reason += " reads from a far slower disk"
+    print(f"error: process {rank} {reason}", file=sys.stderr, flush=True)
+    return 2
+
+
+def use_device(gpus: Sequence[int], local_rank: int) -> torch.device:
+    """The device of this machine's process number `local_rank`.
+
+    Raises:
+        InputError: if there are fewer GPUs than processes.
+    """
     if not gpus:
         return torch.device("cpu")
     if local_rank >= len(gpus):

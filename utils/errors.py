@@ -25,6 +25,11 @@ def listing(items: Sequence[str], separator: str = "; ", shown: int = SHOWN) -> 
     return separator.join(items[:shown]) + (f" (and {more} more)" if more > 0 else "")
 
 
+def tell(error: Exception) -> None:
+    """Print a mistake as every script does."""
+    print(f"error: {error}", file=sys.stderr, flush=True)
+
+
 def run_script(main: Callable[[], int | None]) -> None:
     """Run a script's `main` and leave with its exit status.
 
@@ -35,7 +40,7 @@ def run_script(main: Callable[[], int | None]) -> None:
     try:
         status = main()
     except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(error)
         status = 2
     except KeyboardInterrupt:
         print("stopped by Ctrl-C", file=sys.stderr)

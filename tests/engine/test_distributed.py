@@ -1,7 +1,17 @@
+import os
+import signal
+import time
+from datetime import timedelta
+from types import SimpleNamespace
+
 import pytest
 import torch
+import torch.distributed as dist
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-from engine.distributed import Processes, choose_gpus, gpus_to_launch, join
+from engine import distributed
+from engine.distributed import Processes, choose_gpus, gpus_to_launch, join, launch
+from tests.engine.two_processes import fork_two
 from utils.errors import InputError
 
 
@@ -85,3 +95,96 @@ def test_a_mistake_that_the_main_process_finds_is_told_once(monkeypatch):
     with pytest.raises(SystemExit) as leaving:
         Processes(1, 2, device).from_main(mistake)
     assert leaving.value.code == 2
+
+
+def fail_in(rank, error, *, others=lambda processes: processes.gather(None)):
+    """A script in which one process raises and the other ones wait for it."""
+
+    def main():
+        with join([]) as processes:
+            if rank in (processes.rank, "both"):
+                raise error
+            others(processes)
+
+    return main
+
+
+@pytest.mark.parametrize("rank", [0, 1, "both"])
+def test_a_mistake_in_one_process_ends_both_and_is_told_once(rank, tmp_path):
+    statuses, said = fork_two(fail_in(rank, InputError("a.png is broken")), tmp_path / "said")
+    assert statuses == [2, 2]
+    assert said == "error: a.png is broken\n"
+
+
+def test_a_mistake_is_told_before_the_group_is_destroyed(tmp_path, monkeypatch):
+    destroy = dist.destroy_process_group
+
+    def told_of():
+        print("destroyed", flush=True)
+        destroy()
+
+    monkeypatch.setattr(dist, "destroy_process_group", told_of)
+    _, said = fork_two(fail_in(1, OSError("disk full")), tmp_path / "said")
+    assert said == "error: disk full\ndestroyed\ndestroyed\n"
+
+
+def test_a_fault_of_ours_keeps_its_traceback_alone(tmp_path):
+    statuses, said = fork_two(fail_in(0, KeyError("ours")), tmp_path / "said")
+    assert statuses == [1, 2]
+    assert said.count("Traceback") == 1
+    assert said.endswith("KeyError: 'ours'\n")
+
+
+def test_a_process_that_was_killed_is_missed_in_a_sentence(tmp_path):
+    def main():
+        with join([]) as processes:
+            if processes.rank == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            processes.any(False)
+
+    statuses, said = fork_two(main, tmp_path / "said")
+    assert statuses == [2, -signal.SIGKILL]
+    assert said == "error: process 0 lost another one: it was killed, or its machine is gone\n"
+
+
+def test_waiting_has_a_limit_that_is_told_in_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(distributed, "PATIENCE", timedelta(seconds=1))
+
+    def main():
+        with join([]) as processes:
+            if processes.rank == 1:
+                time.sleep(2)
+            processes.gather(None)
+
+    statuses, said = fork_two(main, tmp_path / "said")
+    assert statuses == [2, 2]
+    assert said.startswith("error: process 0 waited more than 0.0166667 minutes for another one")
+    assert said.count("\n") == 1
+
+
+def test_what_the_main_process_does_alone_may_take_longer(tmp_path, monkeypatch):
+    monkeypatch.setattr(distributed, "PATIENCE", timedelta(seconds=1))
+
+    def main():
+        with join([]) as processes:
+            assert processes.from_main(lambda: time.sleep(2) or 5) == 5
+
+    assert fork_two(main, tmp_path / "said") == ([0, 0], "")
+
+
+@pytest.mark.parametrize(
+    ("codes", "status"),
+    [([-15, 2], 2), ([2, -15], 2), ([2, -9], 9), ([2, 143], 2), ([-15, -15], 15)],
+)
+def test_the_exit_status_is_that_of_the_cause(monkeypatch, codes, status):
+    failures = {
+        rank: SimpleNamespace(exitcode=code, timestamp=rank, signal_name=lambda: "SIG")
+        for rank, code in enumerate(codes)
+    }
+    monkeypatch.setattr(ChildFailedError, "format_msg", lambda self: "")
+
+    def fail(arguments):
+        raise ChildFailedError("train.py", failures)
+
+    monkeypatch.setattr("torch.distributed.run.main", fail)
+    assert launch([0, 1]) == status
