@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from DemoData.generate import generate
-from engine.distributed import choose_gpus
+from engine.distributed import choose_gpus, use_device
 from engine.measuring import measure_peak, synchronise
 from engine.profiling import forced_cells, portrait_maps
 from engine.provenance import device_name
@@ -56,8 +56,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     torch.set_num_threads(args.num_threads)
-    gpus = choose_gpus(args.gpus)
-    device = torch.device("cuda", gpus[0]) if gpus else torch.device("cpu")
+    device = use_device(choose_gpus(args.gpus), 0)
     what = "processor time" if args.processor_time else "wall time"
     print(f"{device_name(device)}, {args.num_threads} threads, torch {torch.__version__}, {what}")
     torch.manual_seed(0)

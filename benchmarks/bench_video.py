@@ -20,9 +20,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
 from DemoData.portrait import draw_portrait
+from engine.distributed import choose_gpus, use_device
 from engine.jobs import Job
 from engine.layers import LayerMaker, read_background
 from engine.prediction import Predictor
@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=512, help="of the frames, pixels")
     parser.add_argument("--count", type=int, default=40, help="frames of a clip")
     args = parser.parse_args()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = use_device(choose_gpus(None), 0)
     predictor, about = load_predictor(args.checkpoint, device=device, precision="auto")
     print(about)
     for seed, sway in ((0, 0.0), (0, 0.3), (0, 1.0), (1, 0.3), (1, 1.0)):

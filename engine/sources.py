@@ -93,12 +93,11 @@ def make_repeatable(device: torch.device, num_threads: int) -> None:
     """Let this process compute the same bits as any other one on such a device.
 
     On a CPU they depend on the number of threads (torchrun sets one of its own), on a GPU on the
-    algorithm that cuDNN picks; and what is called fp32 shall be that, not TF32.
+    algorithm that cuDNN picks.
     """
     if device.type == "cpu":
         torch.set_num_threads(num_threads)
     torch.backends.cudnn.deterministic = True
-    torch.backends.cudnn.allow_tf32 = False
 
 
 def open_network(

@@ -188,3 +188,10 @@ def test_the_exit_status_is_that_of_the_cause(monkeypatch, codes, status):
 
     monkeypatch.setattr("torch.distributed.run.main", fail)
     assert launch([0, 1]) == status
+
+
+def test_float32_is_float32_in_whatever_joins():
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+    with join([]):
+        assert not torch.backends.cudnn.allow_tf32
+        assert not torch.backends.cuda.matmul.allow_tf32
