@@ -30,7 +30,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--checkpoint", type=Path, help=".pth or .onnx (default: the demo's)")
+    parser.add_argument("--checkpoint", type=Path, help=".pth or .onnx (default: what ships)")
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in")
     parser.add_argument("--port", type=int, default=7860)
     parser.add_argument("--gpus", type=int, nargs="*", help="the first is used; none: the CPU")

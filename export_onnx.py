@@ -12,8 +12,8 @@ import argparse
 from pathlib import Path
 
 from engine.export import export
-from engine.predictors import DEMO_CHECKPOINT, describe
-from models.checkpoint import model_from_checkpoint, read_checkpoint
+from engine.predictors import describe
+from models.checkpoint import DEFAULT_CHECKPOINT, model_from_checkpoint, read_checkpoint
 from models.config import CONFIGS
 from utils.errors import InputError, run_script
 
@@ -22,7 +22,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--checkpoint", type=Path, default=DEMO_CHECKPOINT, help="a .pth")
+    parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="a .pth")
     parser.add_argument("--output", type=Path, required=True, help="an .onnx or .pt2 file")
     parser.add_argument("--overwrite", action="store_true", help="replace --output if it is there")
     return parser.parse_args()

@@ -40,7 +40,7 @@ def parse_args() -> argparse.Namespace:
     add = parser.add_argument
     add("--input", required=True, help="photo, video, folder, glob, camera:0, - (list of paths)")
     add("--output", type=Path, help="folder, or file for one input and kind; none with --show")
-    add("--checkpoint", type=Path, help=".pth, .safetensors or .onnx (default: the demo's)")
+    add("--checkpoint", type=Path, help=".pth, .safetensors or .onnx (default: what ships)")
     add("--write", nargs="+", choices=planning.KINDS, help="default: alpha cutout; file: cutout")
     add("--background", help="of the composite: green, #rrggbb, photo, folder, blur:25")
     add("--no_foreground", action="store_true", help="keep the photo's colours in the cut-out")

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 CELL = 8  # pixels; side of what one value of an exported network's trimap covers
 TRIMAP_VALUES = np.array([Trimap.BACKGROUND, Trimap.UNKNOWN, Trimap.FOREGROUND], np.uint8)
-DEMO_CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "demo.pth"
 
 
 def needs_torch(path: AnyPath | None) -> bool:
@@ -44,7 +43,7 @@ def load_predictor(
 
     Args:
         path: ours (.pth, .safetensors), the authors' .pth, or an .onnx from export_onnx.py; None:
-            the demo's.
+            the one that ships.
         device: where it is to run; None is the CPU.
         precision: auto, fp32, bf16 or fp16.
         max_area: HD, 4K, none or pixels, to which larger photos are shrunk for the network; None:
@@ -90,23 +89,19 @@ def _load(
     """The predictor, its line, and the area it asks for."""
     if path is not None and not needs_torch(path):
         return _load_onnx(path, precision)
-    if path is None and not DEMO_CHECKPOINT.is_file():
-        raise MissingError(
-            f"{DEMO_CHECKPOINT} is not there; train one with `bash run_demo.sh` and name it with "
-            "--checkpoint"
-        )
-    return _load_torch(path or DEMO_CHECKPOINT, device, precision)
+    return _load_torch(path, device, precision)
 
 
 def _load_torch(
-    path: AnyPath, device: torch.device | None, precision: str
+    path: AnyPath | None, device: torch.device | None, precision: str
 ) -> tuple[Predictor, str, int | None]:
     import torch
 
     from models import CONFIGS, prepare
-    from models.checkpoint import model_from_checkpoint, read_checkpoint
+    from models.checkpoint import DEFAULT_CHECKPOINT, model_from_checkpoint, read_checkpoint
     from models.inference import predict_batch
 
+    path = path or DEFAULT_CHECKPOINT
     checkpoint = read_checkpoint(path)
     model = model_from_checkpoint(checkpoint, path).to(device or "cpu")
     network = prepare(model, precision)

@@ -43,9 +43,9 @@ def read_entries(path: AnyPath) -> Any:
         raise InputError(f"{path} is no checkpoint: {_reason(path, error)}") from error
 
 
-def write_entries(path: Path, entries: Mapping[str, Any]) -> None:
+def write_entries(path: AnyPath, entries: Mapping[str, Any]) -> None:
     """Write a .pth; or a .safetensors, whose metadata hold all but `model` as JSON."""
-    if path.suffix.lower() != ".safetensors":
+    if Path(path).suffix.lower() != ".safetensors":
         torch.save(entries, path)
         return
     weights = {name: value.contiguous() for name, value in entries["model"].items()}

@@ -1,18 +1,18 @@
-"""The README keeps its word: the file map is true, and its commands have options that exist."""
+"""The README and docs keep their word: the file map is true, every block and line runs."""
 
 import ast
 import re
-import shlex
-import subprocess
-import sys
+import runpy
 from pathlib import Path
 
 import pytest
 
+from tests import sandbox
+from utils.video import have_pyav
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SKIPPED = ("tests", ".venv", "demo", "train_root", "Datasets", "Datasets-demo")
-BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
 
 
 def modules():
@@ -46,24 +46,107 @@ def test_every_script_and_picture_of_the_readme_is_there():
         assert (ROOT / (name[0] or name[1])).exists(), name
 
 
-def commands():
-    for block in BLOCKS:
-        lines = block.replace("\\\n", " ").splitlines()
-        for line in lines:
-            words = shlex.split(line, comments=True)
-            if words and words[0] in ("python", "torchrun"):
-                yield line, words
+def blocks(language):
+    """(page, block) for the README, the pages beside it and those of docs."""
+    for page in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))):
+        text = page.read_text(encoding="utf-8")
+        for block in re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL):
+            yield page.name, block
 
 
-@pytest.mark.parametrize(("line", "words"), [pytest.param(*c, id=c[0][:60]) for c in commands()])
-def test_options_in_the_readme_exist(line, words):
-    start = next(i for i, word in enumerate(words) if word.endswith(".py") or word == "-m")
-    target = words[start : start + 2] if words[start] == "-m" else [words[start]]
-    given = {word for word in words[start + len(target) :] if word.startswith("--")}
-    if not given:
-        return
-    names = ["compare"] if "compare" in words else []
-    text = subprocess.run(
-        [sys.executable, *target, *names, "--help"], cwd=ROOT, capture_output=True, text=True
-    ).stdout
-    assert given <= set(re.findall(r"--\w+", text)), line
+def lines():
+    """The lines of bash, whole and without comments."""
+    for _, block in blocks("bash"):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = " ".join(re.sub(r"(^|\s)#.*", "", line).split())
+            if words:
+                yield words
+
+
+# What runs in tests/sandbox.py, and what is added there to make it short.
+ON_THE_CPU = "--gpus --num_workers 0"
+SHORT = f"{ON_THE_CPU} --crop_size 128 --batch_size 1 --val_every 0 --panel_every 0"
+RUN = {
+    "python predict.py --input photos --output mattes": "",
+    "python predict.py --input me.jpg --output me.png --background green": "",
+    "python predict.py --input film.mp4 --output film.mov --smooth": "",
+    "python predict.py --checkpoint 0000500000.pth --input me.jpg --output mattes": "",
+    "python -m P3MData.solve_fg_bg": "",
+    "python train.py --gpus 0 --model_version model --train_dir ./train_root/paper": (
+        f"{SHORT} --model_version demo --max_steps 1"
+    ),
+    "python train.py --train_dir ./train_root/paper --resume": "--max_steps 2",
+    "python train.py --train_dir train_root/mine --init checkpoints/demo.pth"
+    " --model_version demo --portraits mine --no_p3m --freeze_bn --lr 1e-5 --crop_size 384"
+    " --max_steps 2000 --val_every 0": f"{SHORT} --max_steps 1",
+    "SRC_TRAIN_DIR=./train_root/paper DATASET=P3M PRIVACY_DATA=1 bash run_benchmark.sh --report": (
+        ON_THE_CPU
+    ),
+    "torchrun --nproc_per_node 4 evaluate.py --src_train_dir train_root/paper --dataset PPM": (
+        ON_THE_CPU
+    ),
+    "python evaluate.py --predictions modnet_alphas --dataset P3M --output modnet": (
+        "--num_workers 0"
+    ),
+    "python -m utils.report compare modnet/a.csv lpm/b.csv --paper P3M-500-P --format markdown": "",
+    'SRC_TRAIN_DIR=./train_root/paper INPUT_SIZE="3456 2304" bash run_profile.sh': (
+        "--input_size 128 128 --unknown 7 --seconds 0"
+    ),
+    "python -m PhotoMatteData.data_loader --pair --backgrounds Datasets/BG-20K/testval"
+    " --seed 1": "",
+    "python -m DemoData.generate --root ./Datasets-demo --train 2000 --test 50 --size 768"
+    " --seed 0": "--train 1 --test 0 --size 64 --num_workers 1",
+}
+# What does not run there, and why; its options are looked up.
+NOT_RUN = {
+    "bash run_demo.sh": "minutes; .ci/run runs it, with fewer steps",
+    "bash run_tests.sh": "runs these tests",
+    "python demo_page.py --port 7860": "serves until it is stopped; see tests/test_demo_page.py",
+    "tensorboard --logdir ./train_root/paper/logger": "serves until it is stopped",
+    "python export_onnx.py --output lpm.onnx": "a minute; see tests/engine/test_export.py",
+    "python predict.py --checkpoint lpm.onnx --input photos --output mattes --skip_existing": (
+        "needs the file of the line before; see tests/engine/test_export.py"
+    ),
+    "python profile_model.py --model_version model --grid --precision fp32 bf16": (
+        "minutes at 8K on a CPU; see tests/test_profile_model.py"
+    ),
+}
+
+
+def test_every_line_is_run_or_says_why_not():
+    assert not RUN.keys() & NOT_RUN.keys()
+    assert sorted(RUN.keys() | NOT_RUN.keys()) == sorted(set(lines()))
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    return sandbox.make(tmp_path_factory.mktemp("sandbox") / "repository")
+
+
+def test_the_lines_run(folder):
+    wanted = [f"{line} {RUN[line]}" for line in lines() if line in RUN]
+    if not have_pyav():
+        wanted = [line for line in wanted if "film.mov" not in line]
+    calls = sandbox.calls_of(folder, wanted)
+    assert len(calls) == len(wanted)
+    done = sandbox.run(folder, calls)
+    assert done.returncode == 0, done.stderr[-3000:]
+    outputs = [call[call.index("--output") + 1] for call in calls if "--output" in call]
+    assert [name for name in outputs if not (folder / name).exists()] == []
+
+
+@pytest.mark.parametrize("block", [pytest.param(b, id=page) for page, b in blocks("python")])
+def test_blocks_of_python_run_word_for_word(folder, monkeypatch, block):
+    monkeypatch.chdir(folder)
+    (folder / "block.py").write_text(block, encoding="utf-8")
+    runpy.run_path("block.py", run_name="__main__")
+
+
+@pytest.mark.parametrize("line", [line for line in NOT_RUN if line.startswith("python ")])
+def test_options_of_lines_that_do_not_run_exist(line, monkeypatch, capsys):
+    script = line.split()[1]
+    monkeypatch.setattr("sys.argv", [script, "--help"])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(ROOT / script), run_name="__main__")
+    given = {word for word in line.split() if word.startswith("--")}
+    assert given <= set(re.findall(r"--\w+", capsys.readouterr().out))

@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from DemoData.generate import generate
-from engine.predictors import DEMO_CHECKPOINT, load_predictor
+from engine.predictors import load_predictor
 from models import CONFIGS, load_model, predict_alpha
-from models.checkpoint import read_checkpoint
+from models.checkpoint import DEFAULT_CHECKPOINT, read_checkpoint
 from utils.images import read_alpha, read_photo
 
-CARD = (DEMO_CHECKPOINT.parent / "README.md").read_text(encoding="utf-8")
+CARD = (DEFAULT_CHECKPOINT.parent / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_card_states_its_sha256_and_size():
-    content = DEMO_CHECKPOINT.read_bytes()
+    content = DEFAULT_CHECKPOINT.read_bytes()
     assert sha256(content).hexdigest() in CARD
     assert len(content) <= 10e6
     [size] = re.findall(r"([\d.]+) MB", CARD)[:1]
@@ -26,8 +26,8 @@ def test_the_card_states_its_sha256_and_size():
 
 
 def test_it_holds_the_demo_network_in_half_precision():
-    checkpoint = read_checkpoint(DEMO_CHECKPOINT)
-    model = load_model(DEMO_CHECKPOINT)
+    checkpoint = read_checkpoint(DEFAULT_CHECKPOINT)
+    model = load_model(DEFAULT_CHECKPOINT)
     assert model.config == CONFIGS["demo"]
     floats = [x for x in checkpoint["model"].values() if x.is_floating_point()]
     assert all(x.dtype == torch.float16 for x in floats)
@@ -37,13 +37,13 @@ def test_it_holds_the_demo_network_in_half_precision():
 
 def test_it_is_what_runs_when_none_is_named_and_says_what_it_is():
     _, about = load_predictor(None, device=None, precision="fp32")
-    assert "demo.pth" in about
+    assert DEFAULT_CHECKPOINT.name in about
     assert "can't do" in about
 
 
 def test_it_finds_the_people_of_portraits_that_it_has_never_seen(tmp_path: Path):
     generate(tmp_path, num_train=0, num_test=4, size=256, seed=977, num_workers=0)
-    model = load_model(DEMO_CHECKPOINT)
+    model = load_model(DEFAULT_CHECKPOINT)
     folder = tmp_path / "P3M-10K/validation/P3M-500-NP"
     shares, errors = [], []
     for path in sorted((folder / "original_image").iterdir()):
