@@ -31,8 +31,9 @@ from models.checkpoint import load_model
 from models.config import MattingConfig
 from models.inference import resolve_precision
 from models.matting import MattingModel, build_model
-from P3MData.data_loader import P3MDataset, TrainingSet
+from P3MData.data_loader import TrainingSet
 from utils.errors import InputError, run_script
+from utils.folders import FolderDataset
 from utils.memory import keep_freed_memory
 
 
@@ -51,7 +52,7 @@ def run(
     settings: dict[str, Any],
     processes: Processes,
     dataset: TrainingSet,
-    validation: P3MDataset | None,
+    validation: FolderDataset | None,
 ) -> int:
     """Train in this process, together with its siblings; return the exit status."""
     seed_run(settings["seed"], processes.device)
@@ -62,6 +63,9 @@ def run(
     checkpoint = folder.newest(say=processes.is_main) if settings["resume"] else None
     model = build_model(MattingConfig(**checkpoint["config"])) if checkpoint else None
     model = model or initial_model(settings)
+    if settings["crop_size"] % model.stride:
+        size = settings["crop_size"]
+        raise InputError(f"--crop_size {size} is no multiple of {model.stride}, as the network's")
     model.refined_share = settings["refined_share"]
     model.to(processes.device).to(memory_format=torch.channels_last)
     state = make_state(model, settings, processes.device)

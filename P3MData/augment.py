@@ -132,6 +132,25 @@ def _sample_affine(
     return Warp((centres @ _sample_flip(rng, size))[:2], bend)
 
 
+def stand(warp: Warp, alpha: np.ndarray, size: tuple[int, int]) -> Warp:
+    """Lower a crop's people so that none who is cut off by the photo's lower border hovers.
+
+    Args:
+        warp: from the crop to a photo with the alpha (H, W) uint8.
+        size: (height, width) of the crop.
+    """
+    feet = np.flatnonzero(alpha[-1] > 127)
+    if not len(feet):
+        return warp
+    # Where the crop's lower border shows the photo, in the middle of what touches it.
+    outward = np.linalg.inv(np.vstack([warp.matrix, [0, 0, 1]]))
+    _, y, _ = outward @ (feet.mean(), len(alpha) - 1, 1)
+    gap = size[0] - 1 - y
+    if gap <= 0:
+        return warp
+    return Warp((np.vstack([warp.matrix, [0, 0, 1]]) @ _shift(0, -gap))[:2], warp.bend)
+
+
 def sample_background_warp(
     rng: np.random.Generator, photo: tuple[int, ...], size: tuple[int, int]
 ) -> Warp:
@@ -143,11 +162,12 @@ def sample_background_warp(
 
 
 def apply_warp(
-    layers: dict[str, np.ndarray], warp: Warp, size: tuple[int, int]
+    layers: dict[str, np.ndarray], warp: Warp, size: tuple[int, int], *, alone: bool = False
 ) -> dict[str, np.ndarray]:
     """Cut the crop out of each layer (H, W[, C]) uint8: {name: (h, w[, C]) uint8}.
 
-    Beyond its border the photo goes on mirrored, in all layers alike. A photo much finer than the
+    Beyond its border the photo goes on mirrored, in all layers alike; but with `alone`, nobody is
+    there, as where people are cut out and set before another scene. A photo much finer than the
     crop is shrunk by area first, so that hair does not alias.
     """
     factor = shrink_factor(warp, next(iter(layers.values())).shape)
@@ -156,11 +176,14 @@ def apply_warp(
         warp = shrunk(warp, factor)
     # Fixed-point maps once, instead of once a layer.
     places, weights = cv2.convertMaps(source_map(warp, size), np.empty(0, np.float32), cv2.CV_16SC2)
-    mirror = cv2.BORDER_REFLECT_101
+    mirror, empty = cv2.BORDER_REFLECT_101, cv2.BORDER_CONSTANT
     return {
-        name: cv2.remap(layer, places, weights, cv2.INTER_LINEAR, borderMode=mirror)
+        name: cv2.remap(
+            layer, places, weights, cv2.INTER_LINEAR,
+            borderMode=empty if alone and name == "alpha" else mirror,
+        )
         for name, layer in layers.items()
-    }
+    }  # fmt: skip
 
 
 def shrink_factor(warp: Warp, photo: tuple[int, ...]) -> int:

@@ -1,32 +1,91 @@
-"""One's own portraits, for fine-tuning: <folder>/image/NAME.jpg and <folder>/alpha/NAME.png."""
+"""One's own portraits: <folder>/image/NAME.jpg and <folder>/alpha/NAME.png, of several folders."""
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from P3MData.solve_fg_bg import solve_portrait
+from utils.errors import InputError, MissingError
 from utils.files import AnyPath
 from utils.folders import FolderDataset, check_sizes
-from utils.images import read_size
+from utils.images import pair_by_stem, read_size
 from utils.parallel import map_files
+from utils.sample import Sample
+from utils.trimap import TEST_ELLIPSE, trimap_from_alpha
+
+Paths = dict[str, dict[str, Path]]  # name -> layer -> file
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which portraits a table gives to one part of the data.
+
+    A folder of which the table names no portrait is taken whole.
+
+    Attributes:
+        part: a value of the table's column `split`, such as "train".
+        parts: the table, name -> part.
+    """
+
+    part: str
+    parts: Mapping[str, str]
+
+    @classmethod
+    def read(cls, text: str) -> Split:
+        """Read FILE.csv:PART, a table with the columns `name` and `split`.
+
+        Raises:
+            MissingError: the file is not there.
+            InputError: the text is of another form, or the table has no such columns or part.
+        """
+        file, colon, part = text.rpartition(":")
+        if not (file and colon and part):
+            raise InputError(f"{text} is no FILE.csv:PART, as manifest.csv:train")
+        if not Path(file).is_file():
+            raise MissingError(f"{file} is not there; name a table with the columns name and split")
+        try:
+            with open(file, newline="", encoding="utf-8") as stream:
+                parts = {row["name"]: row["split"] for row in csv.DictReader(stream)}
+        except (KeyError, UnicodeDecodeError, csv.Error) as error:
+            raise InputError(f"{file} is no CSV with the columns name and split") from error
+        if part not in parts.values():
+            known = ", ".join(sorted(set(parts.values())))
+            raise InputError(f"{file} has no {part} in its column split, only {known}")
+        return cls(part, parts)
+
+    def choose(self, paths: Paths) -> Paths:
+        """Those of one folder's portraits that belong to the part."""
+        if not paths.keys() & self.parts.keys():
+            return paths
+        return {name: files for name, files in paths.items() if self.parts.get(name) == self.part}
+
+
+def _pair(folder: Path, split: Split | None) -> Paths:
+    paths = pair_by_stem({"image": folder / "image", "alpha": folder / "alpha"})
+    return split.choose(paths) if split else paths
 
 
 class PortraitDataset(FolderDataset):
-    """Samples with image, alpha, foreground and background.
+    """Samples with image, alpha, foreground and background, for training.
 
     The colours of the two layers are estimated (`solve`) and kept beside the photos, in
     <folder>/fg and <folder>/bg.
 
     Args:
         folder: holds image/ and alpha/.
+        split: takes a part of them.
 
     Raises:
         MissingError, InputError: as `FolderDataset`.
     """
 
-    def __init__(self, folder: AnyPath) -> None:
+    def __init__(self, folder: AnyPath, split: Split | None = None) -> None:
         folder = Path(folder)
-        super().__init__({"image": folder / "image", "alpha": folder / "alpha"})
+        self.paths = _pair(folder, split)
+        self.names = list(self.paths)
         for name, paths in self.paths.items():
             paths["foreground"] = folder / "fg" / f"{name}.png"
             paths["background"] = folder / "bg" / f"{name}.png"
@@ -45,3 +104,31 @@ class PortraitDataset(FolderDataset):
                 missing.append(paths)
         for _ in map_files(solve_portrait, missing, title="foregrounds"):
             pass
+
+
+class TestPortraits(FolderDataset):
+    """Samples with image, alpha and a trimap made from the alpha as for PPM-100, for measuring.
+
+    Args:
+        folders: each holds image/ and alpha/.
+        split: takes a part of them.
+
+    Raises:
+        MissingError, InputError: as `FolderDataset`; or two folders hold portraits of one name.
+    """
+
+    __test__ = False  # no test of pytest's
+
+    def __init__(self, folders: Sequence[AnyPath], split: Split | None = None) -> None:
+        self.paths: Paths = {}
+        for folder in folders:
+            paths = _pair(Path(folder), split)
+            if twice := sorted(paths.keys() & self.paths.keys()):
+                raise InputError(f"{folder} holds {twice[0]}, as another folder does; rename it")
+            self.paths |= paths
+        self.names = list(self.paths)
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = super().__getitem__(index)
+        assert sample.alpha is not None
+        return replace(sample, trimap=trimap_from_alpha(sample.alpha, TEST_ELLIPSE))

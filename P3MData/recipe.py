@@ -1,7 +1,4 @@
-"""A sample's layers and all that was drawn for it, so that only arithmetic is left to do.
-
-Whoever does it, `carry_out` on the CPU or P3MData.batch_augment on a GPU, the sample is the same.
-"""
+"""A sample's layers and all that was drawn for it, so that only arithmetic is left to do."""
 
 from __future__ import annotations
 
@@ -32,6 +29,7 @@ class Recipe:
         scene_warp: from the crop to the scene, or None.
         degrade: whether the photo is degraded at last.
         ellipse: of the trimap, see `utils.trimap.trimap_from_alpha`.
+        edge_weight: see `utils.sample.Sample`.
     """
 
     name: str
@@ -44,11 +42,13 @@ class Recipe:
     scene_warp: Warp | None = None
     degrade: bool = False
     ellipse: int = TRAINING_ELLIPSE
+    edge_weight: float = 1.0
 
 
 def carry_out(recipe: Recipe) -> dict[str, np.ndarray]:
     """image, foreground, background (h, w, 3), alpha and trimap (h, w); all uint8."""
-    layers = apply_warp(recipe.layers, recipe.warp, recipe.size)
+    alone = recipe.scene is not None
+    layers = apply_warp(recipe.layers, recipe.warp, recipe.size, alone=alone)
     if recipe.scene is not None and recipe.scene_warp is not None:
         layers |= apply_warp({"background": recipe.scene}, recipe.scene_warp, recipe.size)
     for name in layers.keys() - {"alpha"}:

@@ -10,7 +10,14 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 import torch
 
-from P3MData.augment import V2_SCALE, sample_background_warp, sample_colours, sample_warp
+from P3MData.augment import (
+    RANGES,
+    V2_SCALE,
+    sample_background_warp,
+    sample_colours,
+    sample_warp,
+    stand,
+)
 from P3MData.degrade import GREY_SHARE
 from P3MData.recipe import Recipe, carry_out
 from P3MData.recombination import SECOND_SHARE, join_people, light_people, write_on_scene
@@ -64,10 +71,10 @@ class TrainingSet(torch.utils.data.Dataset):
     """Augmented crops by position 0, 1, 2, ... without end; every epoch in another order.
 
     An item is a dict: name str (of the portrait, and of the scene and the second person where it
-    has them), seed int (for whatever else a step draws for this sample), image, foreground,
-    background (3, H, W) uint8 RGB, alpha and trimap (1, H, W) uint8. It depends on nothing but
-    `seed` and the position, so neither workers nor a resume change it. A broken file is said once
-    on stderr, and the next sample in that epoch's order stands in for it.
+    has them), seed int (for whatever else a step draws for this sample), edge_weight float, image,
+    foreground, background (3, H, W) uint8 RGB, alpha and trimap (1, H, W) uint8. It depends on
+    nothing but `seed` and the position, so neither workers nor a resume change it. A broken file is
+    said once on stderr, and the next sample in that epoch's order stands in for it.
 
     Args:
         samples: portraits with foreground and background, e.g. P3MDataset(root, "train").
@@ -76,6 +83,7 @@ class TrainingSet(torch.utils.data.Dataset):
         version: "V1", "V2" or "strong", see `P3MData.augment`.
         backgrounds: folder of scenes without people (BG-20K/train), or None.
         replace: share of the samples whose background is replaced by one of these.
+        empty: share of these that show the scene alone, with nobody in it.
         recombine: second people, other light and writing where the background is replaced; see
             `P3MData.recombination`.
         degrade: blur, noise and JPEG on the photo, and grey samples, see `P3MData.degrade`.
@@ -97,6 +105,7 @@ class TrainingSet(torch.utils.data.Dataset):
         version: str = "V2",
         backgrounds: AnyPath | None = None,
         replace: float = 0.5,
+        empty: float = 0.0,
         recombine: bool = False,
         degrade: bool = False,
         scale: tuple[float, float] = V2_SCALE,
@@ -111,6 +120,7 @@ class TrainingSet(torch.utils.data.Dataset):
         self.version = version
         self.scenes = list(list_images(backgrounds).values()) if backgrounds else []
         self.replace = replace if self.scenes else 0.0
+        self.empty = empty
         self.recombine = recombine
         self.degrade = degrade
         self.scale = scale
@@ -123,7 +133,8 @@ class TrainingSet(torch.utils.data.Dataset):
     def __getitem__(self, position: int) -> dict[str, Any]:
         recipe = self.draw(position)
         tensors = {name: _tensor(layer) for name, layer in carry_out(recipe).items()}
-        return {"name": recipe.name, "seed": recipe.seed} | tensors
+        facts = {"name": recipe.name, "seed": recipe.seed, "edge_weight": recipe.edge_weight}
+        return facts | tensors
 
     def draw(self, position: int) -> Recipe:
         """Read a sample's files and draw its transforms; `__getitem__` and the GPU carry it out."""
@@ -133,6 +144,7 @@ class TrainingSet(torch.utils.data.Dataset):
         rng = self._random(CONTENT, position)
         seed = int(rng.integers(2**62))
         name, layers = sample.name, {layer: getattr(sample, layer) for layer in LAYERS}
+        edge_weight = sample.edge_weight
         warp = sample_warp(rng, self.version, layers["alpha"], self.size, self.scale)
         grey_share = GREY_SHARE if self.degrade else 0.0
         colours = sample_colours(rng, layers["image"], grey_share, self.version)
@@ -145,27 +157,37 @@ class TrainingSet(torch.utils.data.Dataset):
             del layers["image"], layers["background"]
             if self.recombine:
                 second = self._recombine(layers, position)
-                name += f" with {second}" if second else ""
+                if second:
+                    name += f" with {second.name}"
+                    edge_weight = min(edge_weight, second.edge_weight)
                 scene = write_on_scene(rng, scene)
+            if self.empty and rng.random() < self.empty:
+                name = f"nobody before {path.name}"
+                layers["alpha"], edge_weight = np.zeros_like(layers["alpha"]), 1.0
+            elif self.version != "V1":
+                warp = stand(warp, layers["alpha"], self.size)
+        elif RANGES[self.version].roam and self.scale[0] < 1:
+            # Smaller than the crop, a whole photo would go on mirrored: a kaleidoscope.
+            larger = max(1.0, self.scale[0]), max(1.0, self.scale[1])
+            warp = sample_warp(rng, self.version, layers["alpha"], self.size, larger)
         return Recipe(
             name, seed, self.size, layers, warp, colours,
-            scene, scene_warp, self.degrade, self.ellipse,
+            scene, scene_warp, self.degrade, self.ellipse, edge_weight,
         )  # fmt: skip
 
     def _scene(self, index: int) -> tuple[Path, np.ndarray]:
         return self.scenes[index], self.read_scene(self.scenes[index])
 
-    def _recombine(self, layers: dict[str, np.ndarray], position: int) -> str | None:
-        """Change foreground and alpha; the name of the second person, if there is one."""
+    def _recombine(self, layers: dict[str, np.ndarray], position: int) -> Sample | None:
+        """Change foreground and alpha; the second person, if there is one."""
         rng = self._random(SECOND, position)
-        name = None
+        second = None
         if rng.random() < SECOND_SHARE:
             order = rng.permutation(len(self.samples))
             second = self._load(self.samples.__getitem__, order, self._broken)
-            name = second.name
             layers |= join_people(rng, layers, {n: getattr(second, n) for n in layers})
         layers["foreground"] = light_people(rng, layers["foreground"])
-        return name
+        return second
 
     def _load(self, read: Callable[[int], Value], order: np.ndarray, broken: torch.Tensor) -> Value:
         """read(i) of the first i in `order` that works; says once what does not."""

@@ -3,7 +3,7 @@
     python -m benchmarks.bench_augment --count 40
 
 A drawn portrait with all its layers, in memory; time is the one thread's CPU time. Target: at most
-60 ms. Where there is a GPU, the batched version is timed too, copies included.
+60 ms.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import torch
 
 from DemoData.portrait import draw_portrait
 from DemoData.scenes import draw_scene
-from P3MData.batch_augment import carry_out_batch
 from P3MData.data_loader import TrainingSet
 from P3MData.recipe import carry_out
 from utils.images import write_image
@@ -60,18 +59,6 @@ def time_samples(data: TrainingSet, count: int) -> np.ndarray:
     return np.array(times)
 
 
-def time_batch(data: TrainingSet, device: str, size: int = 8, rounds: int = 20) -> float:
-    """Milliseconds a sample, in batches on a GPU."""
-    recipes = [data.draw(position) for position in range(size)]
-    carry_out_batch(recipes, device)
-    torch.cuda.synchronize()
-    start = time.perf_counter()
-    for _ in range(rounds):
-        carry_out_batch(recipes, device)
-    torch.cuda.synchronize()
-    return 1000 * (time.perf_counter() - start) / rounds / size
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=40, help="samples of each kind")
@@ -99,8 +86,6 @@ def main() -> None:
                         f"{kind}: mean {times.mean():.0f} ms, median {np.median(times):.0f} ms, "
                         f"largest {times.max():.0f} ms"
                     )
-                    if torch.cuda.is_available() and not degrade:
-                        print(f"{kind}, GPU: {time_batch(data, 'cuda'):.1f} ms")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from engine.distributed import Processes
 from engine.optimisation import Settings
 from models.matting import REGION
 from P3MData.data_loader import P3MDataset, TrainingSet, positions
-from P3MData.portraits import PortraitDataset
+from P3MData.portraits import PortraitDataset, Split, TestPortraits
 from P3MData.training_set import Kept
 from utils.errors import InputError, MissingError
+from utils.folders import FolderDataset
 from utils.parallel import count_cores
 from utils.sample import Sample
 
@@ -29,25 +31,26 @@ class Mixture:
     """Several data sets as one, each counted a number of times in an epoch.
 
     Args:
-        parts: data sets of samples with foreground and background, and how often each counts.
+        parts: data sets of samples with foreground and background, how often each counts, and how
+            far its edges are to be trusted.
         keep: hold decoded samples in memory.
     """
 
-    def __init__(self, parts: Sequence[tuple[Any, int]], keep: bool = False) -> None:
+    def __init__(self, parts: Sequence[tuple[Any, int, float]], keep: bool = False) -> None:
         self.names: list[str] = []
-        self.places: list[tuple[Callable[[int], Sample], int]] = []
-        for dataset, times in parts:
+        self.places: list[tuple[Callable[[int], Sample], int, float]] = []
+        for dataset, times, edge_weight in parts:
             read = Kept(dataset.__getitem__) if keep else dataset.__getitem__
             for i, name in enumerate(dataset.names):
                 self.names += [name] * times
-                self.places += [(read, i)] * times
+                self.places += [(read, i, edge_weight)] * times
 
     def __len__(self) -> int:
         return len(self.places)
 
     def __getitem__(self, index: int) -> Sample:
-        read, i = self.places[index]
-        return read(i)
+        read, i, edge_weight = self.places[index]
+        return replace(read(i), edge_weight=edge_weight)
 
 
 def open_training_set(settings: Settings) -> TrainingSet:
@@ -58,11 +61,15 @@ def open_training_set(settings: Settings) -> TrainingSet:
     Raises:
         MissingError, InputError: for folders that are missing, empty or incomplete.
     """
-    parts: list[tuple[Any, int]] = []
+    parts: list[tuple[Any, int, float]] = []
     if not settings["no_p3m"]:
-        parts.append((P3MDataset(settings["data_root"], "train"), 1))
-    if settings["portraits"]:
-        parts.append((PortraitDataset(settings["portraits"]), settings["portrait_repeat"]))
+        parts.append((P3MDataset(settings["data_root"], "train"), 1, 1.0))
+    count = len(settings["portraits"])
+    repeats, edges = (
+        values * count if len(values) == 1 else values
+        for values in (settings["portrait_repeat"], settings["edge_weight"])
+    )
+    parts += zip(open_portraits(settings), repeats, edges, strict=True)
     backgrounds = settings["backgrounds"]
     if backgrounds is None:
         standard = Path(settings["data_root"]) / "BG-20K" / "train"
@@ -74,6 +81,7 @@ def open_training_set(settings: Settings) -> TrainingSet:
         version=settings["augmentation"],
         backgrounds=backgrounds,
         replace=settings["replace_share"],
+        empty=settings["empty_share"],
         recombine=settings["recombine"],
         degrade=settings["degrade"],
         scale=tuple(settings["scale"]),
@@ -88,24 +96,36 @@ def open_training_set(settings: Settings) -> TrainingSet:
     return dataset
 
 
+def open_portraits(settings: Settings) -> list[PortraitDataset]:
+    """The folders of --portraits, those of --split alone."""
+    split = Split.read(settings["split"]) if settings["split"] else None
+    return [PortraitDataset(folder, split) for folder in settings["portraits"]]
+
+
 def solve_portraits(settings: Settings, processes: Processes) -> None:
     """Estimate what is missing of the foregrounds of --portraits, in the main process."""
-    if settings["portraits"]:
-        processes.from_main(PortraitDataset(settings["portraits"]).solve)
+    for portraits in open_portraits(settings):
+        processes.from_main(portraits.solve)
 
 
-def open_validation_set(settings: Settings) -> P3MDataset | None:
-    """P3M-500-P, or None with --val_every 0.
+def open_validation_set(settings: Settings) -> FolderDataset | None:
+    """The folders of --val_portraits, else P3M-500-P; None with --val_every 0.
 
     Raises:
         MissingError, InputError: for folders that are missing, empty or incomplete.
     """
     if not settings["val_every"]:
         return None
+    if settings["val_portraits"]:
+        split = Split.read(settings["val_split"]) if settings["val_split"] else None
+        return TestPortraits(settings["val_portraits"], split)
     try:
         return P3MDataset(settings["data_root"], "P3M-500-P")
     except MissingError as error:
-        raise MissingError(f"{error}; or train without validation: --val_every 0") from error
+        raise MissingError(
+            f"{error}; or validate on a folder of your own, --val_portraits FOLDER, or not at all,"
+            " --val_every 0"
+        ) from error
 
 
 def check_split(dataset: TrainingSet, settings: Settings, processes: int) -> None:
@@ -197,6 +217,7 @@ def to_device(batch: Batch, device: torch.device) -> dict[str, Any]:
         values = batch[layer].to(device, non_blocking=True)
         moved[layer] = values.float().div_(255)
     moved["trimap"] = batch["trimap"].to(device, non_blocking=True)
+    moved["edge_weight"] = batch["edge_weight"].to(device, torch.float32, non_blocking=True)
     H, W = batch["image"].shape[-2:]
     noise = [
         torch.rand(1, H // REGION, W // REGION, generator=torch.Generator().manual_seed(int(seed)))

@@ -94,13 +94,17 @@ def make_network(model: MattingModel, settings: Settings, processes: Processes) 
 
 
 def set_training(model: MattingModel, settings: Settings) -> None:
-    """Training mode, less what is frozen: all batch norms' statistics, or the coarse network.
+    """Training mode, less what is frozen: batch norms' statistics, the coarse network, or the
+    backbone's early stages.
 
     Call it before the model is spread over processes: frozen weights have no gradients to share.
     """
     model.train()
     if settings["freeze_coarse"]:
         model.coarse_network.requires_grad_(False).eval()
+    if settings["freeze_early"]:
+        for module in model.coarse_network.backbone.early_stages():
+            module.requires_grad_(False).eval()
     if settings["freeze_bn"]:
         for module in model.modules():
             if isinstance(module, _BatchNorm):

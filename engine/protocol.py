@@ -11,7 +11,7 @@ from models.inference import Prediction, predict
 from models.matting import MattingModel
 from utils.area import AREAS, enlarge_alpha, enlarge_trimap, fit_area, parse_area, shrink_photo
 
-STRIDE = MattingModel.stride
+STRIDE = 128  # of the paper's network, to whose multiples its evaluation resizes
 PROTOCOLS = ("paper", "pad")
 
 
@@ -45,11 +45,14 @@ def paper_size(size: tuple[int, int], max_area: int | None) -> tuple[int, int]:
     return max(within, key=lambda pair: pair[0] * pair[1], default=(height, width))
 
 
-def network_size(size: tuple[int, int], protocol: str, max_area: int | None) -> tuple[int, int]:
-    """(height, width) at which a photo of (height, width) `size` goes through the network."""
+def network_size(
+    size: tuple[int, int], protocol: str, max_area: int | None, stride: int
+) -> tuple[int, int]:
+    """(height, width) at which a photo of (height, width) `size` goes through a network of
+    `stride`."""
     if protocol == "paper":
         return paper_size(size, max_area)
-    height, width = (side + -side % STRIDE for side in fit_area(size, max_area))
+    height, width = (side + -side % stride for side in fit_area(size, max_area))
     return height, width
 
 

@@ -56,7 +56,7 @@ class NetworkSource:
         return Answer(
             prediction.alpha,
             prediction.coarse_alpha if self.with_coarse else None,
-            network_size(sample.image.shape[:2], self.protocol, self.max_area),
+            network_size(sample.image.shape[:2], self.protocol, self.max_area, self.model.stride),
         )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.run_state import check_new, read_arguments
-from models import CONFIGS, MattingConfig, MattingModel
+from models import CONFIGS, MattingConfig
 from models.losses import TERMS
 from P3MData.augment import RANGES, V2_SCALE
 from utils.arguments import OneSentenceParser, number
@@ -24,8 +24,8 @@ from utils.trimap import TRAINING_ELLIPSE
 # What doesn't shape the result: a resumed run may be given other values of these.
 FREE = {
     "gpus", "train_dir", "resume", "data_root", "portraits", "backgrounds", "num_workers",
-    "keep_data", "max_steps", "save_every", "keep_last", "keep_every", "val_every", "val_images",
-    "log_every", "panel_every", "precision", "compile", "accumulate",
+    "val_portraits", "keep_data", "max_steps", "save_every", "keep_last", "keep_every", "val_every",
+    "val_images", "log_every", "panel_every", "precision", "compile", "accumulate",
 }  # fmt: skip
 UNSET: Any = object()
 
@@ -69,11 +69,27 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     group = parser.add_argument_group("data")
     add = group.add_argument
     add("--data_root", type=Path, default=Path("Datasets"), help="folder that holds P3M-10K")
-    add("--portraits", type=Path, help="folder with image/ and alpha/, trained on as well")
-    add("--portrait_repeat", type=positive, default=1, help="times each of them counts in an epoch")
+    folders: dict[str, Any] = {"type": Path, "nargs": "+", "default": [], "metavar": "FOLDER"}
+    add("--portraits", help="folders with image/ and alpha/, trained on as well", **folders)
+    add(
+        "--portrait_repeat",
+        type=positive,
+        nargs="+",
+        default=[1],
+        help="times each portrait counts in an epoch; one number, or one for each folder",
+    )
+    add(
+        "--edge_weight",
+        type=fraction,
+        nargs="+",
+        default=[1.0],
+        help="how much the full-size losses of --portraits count; one number, or one a folder",
+    )
+    add("--split", metavar="FILE.csv:PART", help="of --portraits those that this table gives PART")
     add("--no_p3m", action="store_true", help="train on --portraits alone")
     add("--backgrounds", type=Path, help="folder of scenes (default: BG-20K/train, if it is there)")
     add("--replace_share", type=fraction, default=0.5, help="of samples given one of these")
+    add("--empty_share", type=fraction, default=0.0, help="of these shown without anybody")
     add(
         "--augmentation",
         choices=tuple(RANGES),
@@ -96,14 +112,19 @@ def make_parser(description: str) -> argparse.ArgumentParser:
         help="pixels; what lies within it of an edge is unknown",
     )
     add("--keep_data", action="store_true", help="decoded, in the memory of each data process")
-    add("--crop_size", type=positive, default=896, help="side of a sample, a multiple of 128")
+    add(
+        "--crop_size",
+        type=positive,
+        default=896,
+        help="side of a sample, a multiple of 128 (of 32 with a convolutional --backbone)",
+    )
     add("--batch_size", type=positive, default=8, help="samples a step, of all processes together")
     add("--accumulate", type=positive, default=1, help="parts a batch is run in, to save memory")
 
     group = parser.add_argument_group("network")
     add = group.add_argument
     add("--model_version", choices=CONFIGS, default="model", help="the paper's network, or demo")
-    add("--backbone", help="another Swin transformer, by timm's name")
+    add("--backbone", help="another Swin transformer or feature pyramid, by timm's name")
     add("--num_neighbours", type=positive, help="K of the cross region attention")
     add("--no_attention", action="store_true", help="ablation: refine every region by itself")
     add("--no_refinement", action="store_true", help="ablation: coarse network only")
@@ -116,6 +137,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     add("--init_coarse", type=Path, help="its coarse network alone; the refinement begins anew")
     add = group.add_argument
     add("--freeze_bn", action="store_true", help="keep the batch norms' statistics")
+    add("--freeze_early", action="store_true", help="keep the backbone's stages up to stride 4")
     add("--freeze_coarse", action="store_true", help="train the refinement alone; with --init*")
 
     group = parser.add_argument_group("optimisation")
@@ -152,7 +174,9 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     add("--keep_last", type=positive, default=3, help="newest checkpoints kept")
     add("--keep_every", type=positive, default=50_000, help="multiples of this are kept for good")
     add("--val_every", type=count, default=2000, help="steps between validations; 0: none")
-    add("--val_images", type=positive, default=50, help="number of photos of P3M-500-P to measure")
+    add("--val_images", type=positive, default=50, help="number of photos to measure")
+    add("--val_portraits", help="folders to measure on instead of P3M-500-P", **folders)
+    add("--val_split", metavar="FILE.csv:PART", help="as --split, for --val_portraits")
     add("--log_every", type=positive, default=50, help="steps between points in TensorBoard")
     add("--panel_every", type=count, default=1000, help="steps between picture panels; 0: none")
     return parser
@@ -191,17 +215,16 @@ def parse_arguments(description: str, argv: Sequence[str] | None = None) -> dict
 
 def check(values: Mapping[str, Any]) -> None:
     """Raise InputError for values that don't fit together."""
-    stride = MattingModel.stride
-    if values["crop_size"] % stride:
-        raise InputError(f"--crop_size {values['crop_size']} is no multiple of {stride}")
     if values["scale"][0] > values["scale"][1]:
         raise InputError("--scale takes the smaller number first, as 0.5 1.5")
     if values["ema"] >= 1:
         raise InputError(f"--ema {values['ema']} would never move; give a decay below 1, as 0.999")
-    if values["replace_share"] > 1:
-        raise InputError(f"--replace_share {values['replace_share']} is more than 1, which is all")
-    if values["refined_share"] > 1:
-        raise InputError(f"--refined_share {values['refined_share']} is more than 1, which is all")
+    for name in ("replace_share", "empty_share", "refined_share"):
+        if values[name] > 1:
+            raise InputError(f"--{name} {values[name]} is more than 1, which is all")
+    for name in ("portrait_repeat", "edge_weight"):
+        if len(values[name]) not in (1, len(values["portraits"])):
+            raise InputError(f"--{name} takes one number, or one for each folder of --portraits")
     length, warmup = values["schedule_steps"], values["warmup_steps"]
     if values["schedule"] == "cosine" and (length is None or length <= warmup):
         raise InputError("--schedule cosine needs --schedule_steps, more than --warmup_steps")
@@ -240,8 +263,12 @@ def from_plain(parser: argparse.ArgumentParser, plain: Mapping[str, Any]) -> dic
     """Undo `to_plain`; what this version has no flag for is dropped."""
     paths = {action.dest for action in parser._actions if action.type is Path}
     known = {action.dest for action in parser._actions}
+
+    def restore(value: Any) -> Any:
+        return [Path(item) for item in value] if isinstance(value, list) else Path(value)
+
     return {
-        name: Path(value) if name in paths and value is not None else value
+        name: restore(value) if name in paths and value is not None else value
         for name, value in plain.items()
         if name in known
     }

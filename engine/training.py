@@ -25,9 +25,9 @@ from models.losses import compute_losses
 from models.matting import MattingModel, MattingOutput
 from utils.errors import InputError
 from utils.folders import FolderDataset
-from utils.metrics import measure
+from utils.metrics import measure, overlap
 
-METRICS = ("SAD", "SAD_TRIMAP", "GRAD")  # the first decides which checkpoint is best
+METRICS = ("SAD", "MAD", "SAD_TRIMAP", "GRAD", "IoU")  # the first decides which checkpoint is best
 
 
 @dataclass
@@ -220,6 +220,8 @@ def validate(
     network = prepare(model, settings["precision"])
     count = min(len(dataset), settings["val_images"])
     chosen = [i * len(dataset) // count for i in range(count)]
+    # As the paper measures; one's own photos may be too small for that.
+    fit = "pad" if settings["val_portraits"] else "resize"
     rows: list[list[float]] = []
     broken = 0
     for index in processes.share(chosen):
@@ -232,8 +234,9 @@ def validate(
             broken += 1
             continue
         assert sample.alpha is not None and sample.trimap is not None
-        alpha = predict(network, sample.image, fit="resize").alpha
+        alpha = predict(network, sample.image, fit=fit).alpha
         values = measure(alpha, sample.alpha, sample.trimap)
+        values["IoU"] = overlap(alpha, sample.alpha)
         rows.append([values[name] for name in METRICS])
     reports = processes.gather((rows, broken))
     everything = torch.tensor([row for part, _ in reports for row in part])

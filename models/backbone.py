@@ -1,160 +1,30 @@
-"""A timm Swin transformer as a feature pyramid; the only file that imports timm."""
+"""The backbone that a configuration asks for: the paper's Swin, or any timm feature pyramid."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
-import timm
-import torch
-from torch import Tensor, nn
-
-from utils.errors import InputError, MissingError
-from utils.files import AnyPath
-
-PATCH = 16  # pixels; the paper enlarges Swin's patches from 4 to 16
-STRIDE = 8 * PATCH  # three 2x merges later; sides of every image are multiples of this
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+from models.config import MattingConfig
+from models.pyramid import Backbone, PyramidBackbone
+from models.swin import SwinBackbone
+from utils.errors import InputError
 
 
-def convolutional_stem(widths: Sequence[int], outputs: int) -> nn.Sequential:
-    """What stands for the 16x16 patch embedding in small networks: 3x3 convolutions, stride 16.
-
-    Trained from nothing, transformers learn faster and more steadily behind a few convolutions
-    (Xiao et al. 2021, "Early convolutions help transformers see better").
-
-    Args:
-        widths: channels at strides 2, 4 and 8.
-        outputs: channels at stride 16.
-    """
-    a, b, c = widths
-    layers: list[nn.Module] = []
-    for inputs, width, stride in ((3, a, 2), (a, b, 2), (b, b, 1), (b, c, 2), (c, c, 1)):
-        conv = nn.Conv2d(inputs, width, 3, stride, padding=1, bias=False)
-        nn.init.kaiming_normal_(conv.weight, a=0.1)
-        layers.append(
-            nn.Sequential(conv, nn.BatchNorm2d(width), nn.LeakyReLU(0.1, inplace=True)),
-        )
-    return nn.Sequential(*layers, nn.Conv2d(c, outputs, 3, 2, padding=1))
-
-
-class Backbone(nn.Module):
-    """Swin transformer with an enlarged patch embedding: strides 16, 32, 64 and 128.
-
-    Windows are 7x7 and odd blocks shift by 3 at every input size: the size given to timm only says
-    which stages shift. Its set_input_size would change windows, shifts and bias tables.
-
-    Args:
-        name: of a Swin transformer in timm.
-        stem_widths: of a convolutional stem; None is the paper's patch embedding.
-        shape: embed_dim, depths and num_heads, where they differ from what `name` stands for.
+def build_backbone(config: MattingConfig) -> Backbone:
+    """The backbone with random weights; never downloads.
 
     Raises:
-        InputError: timm cannot build that.
+        InputError: timm cannot build it, or the settings are of another kind of backbone.
     """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, name: str, stem_widths: Sequence[int] | None = None, **shape: Any) -> None:
-        super().__init__()
-        try:
-            pyramid: Any = timm.create_model(
-                name,
-                features_only=True,
-                pretrained=False,
-                img_size=7 * STRIDE,  # the last stage is a single window here and never shifts
-                patch_size=PATCH,
-                strict_img_size=False,
-                drop_path_rate=0.0,  # the paper's recipe names none
-                **{key: value for key, value in shape.items() if value is not None},
-            )
-        except (RuntimeError, TypeError) as error:
-            raise InputError(
-                f"timm cannot build the backbone {name!r}: {error}; it has to be a Swin"
-                " transformer, as swin_tiny_patch4_window7_224.ms_in22k"
-            ) from error
-        self.name = name
-        self.folded = False
-        self.channels: list[int] = pyramid.feature_info.channels()
-        self.pyramid = pyramid
-        # timm draws linear layers with a standard deviation of 0.02, whatever their width. In a
-        # narrow network trained from nothing that is too little: it hardly learns for 1,000 steps.
-        for module in pyramid.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-        if stem_widths:
-            embedding = pyramid.patch_embed
-            embedding.proj = convolutional_stem(stem_widths, embedding.proj.out_channels)
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
-
-    def forward(self, image: Tensor) -> list[Tensor]:
-        """Features of the four stages, each taken before patch merging, without an output norm.
-
-        Args:
-            image: (B, 3, H, W) RGB in [0, 1], sides multiples of 128.
-
-        Returns:
-            (B, C_i, H / s_i, W / s_i) for the strides s_i = 16, 32, 64, 128.
-        """
-        if not self.folded:
-            image = (image - self.mean) / self.std
-        features = self.pyramid(image.to(next(self.pyramid.parameters()).dtype))
-        return [feature.permute(0, 3, 1, 2) for feature in features]
-
-    def fold_normalisation(self) -> None:
-        """Put mean and std into the patch embedding, for inference; the function stays the same.
-
-        A convolutional stem keeps them: beyond the border it sees zeros, which stand for the mean.
-        """
-        project = self.pyramid.patch_embed.proj
-        if isinstance(project, nn.Conv2d):
-            assert project.bias is not None
-            with torch.no_grad():
-                project.weight.div_(self.std)
-                project.bias.sub_((project.weight * self.mean).sum(dim=(1, 2, 3)))
-            self.folded = True
-        for module in self.pyramid.modules():
-            if hasattr(module, "fused_attn"):
-                module.fused_attn = True
-
-    def load_imagenet(self, file: AnyPath | None = None) -> None:
-        """Fill in ImageNet weights through timm, from its hub or from `file`.
-
-        The 4x4 patch kernel is stretched by nearest neighbour and divided by 16, so that its sum
-        is kept (timm's own stretch differs).
-
-        Raises:
-            MissingError: the weights cannot be had.
-            InputError: they do not fit this backbone.
-        """
-        if file is not None and not Path(file).is_file():
-            raise MissingError(f"--pretrained_file {file} is not there")
-        try:
-            source = timm.create_model(
-                self.name,
-                features_only=True,
-                pretrained=True,
-                pretrained_cfg_overlay={"file": str(file)} if file else None,
-            )
-        except Exception as error:  # the hub's client raises the errors of several libraries
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise MissingError(
-                f"ImageNet weights of {self.name} cannot be had ({reason}): connect to timm's hub,"
-                " or give a file from it with --pretrained_file FILE, or use --no_pretrained"
-            ) from error
-        weights = source.state_dict()
-        kernel = weights["patch_embed.proj.weight"]
-        factor = PATCH // kernel.shape[-1]
-        kernel = kernel.repeat_interleave(factor, 2).repeat_interleave(factor, 3) / factor**2
-        weights["patch_embed.proj.weight"] = kernel  # (C, 3, 16, 16)
-        try:
-            self.pyramid.load_state_dict(weights)
-        except RuntimeError as error:
-            raise InputError(
-                f"ImageNet weights of {self.name} do not fit this configuration, whose widths or"
-                " depths are its own; use --no_pretrained"
-            ) from error
+    shape = {name: getattr(config, name) for name in ("embed_dim", "depths", "num_heads")}
+    if config.backbone.startswith("swin_"):
+        if config.blocks:
+            raise InputError(f"blocks are for convolutional backbones, not for {config.backbone}")
+        return SwinBackbone(config.backbone, config.stem_widths, **shape)
+    given = [name for name, value in shape.items() if value is not None]
+    if given or config.stem_widths:
+        raise InputError(f"{', '.join(given) or 'stem_widths'} are for Swin, not {config.backbone}")
+    return PyramidBackbone(
+        config.backbone,
+        blocks=config.blocks,
+        width=config.block_width,
+        tokeniser_stride=config.tokeniser_stride,
+    )

@@ -19,12 +19,15 @@ class MattingConfig:
         InputError: for a value that cannot work.
     """
 
-    backbone: str = "swin_tiny_patch4_window7_224.ms_in22k"  # a Swin transformer, by timm's name
+    backbone: str = "swin_tiny_patch4_window7_224.ms_in22k"  # timm's name; Swin or any pyramid
     embed_dim: int | None = None  # channels of the first stage; None: as timm's name says
     depths: tuple[int, ...] | None = None  # blocks per stage; None: as timm's name says
     num_heads: tuple[int, ...] | None = None  # heads per stage; None: as timm's name says
     stem_widths: tuple[int, ...] | None = None  # at strides 2, 4, 8; None: one 16x16 convolution
-    decoder_widths: tuple[int, ...] = (256, 128, 64)  # channels at strides 64, 32 and 16
+    blocks: int = 0  # transformer blocks above a convolutional backbone, at stride 32
+    block_width: int = 192  # channels of their tokens
+    tokeniser_stride: int = 32  # 16 or 32: where the convolutional stages end
+    decoder_widths: tuple[int, ...] = (256, 128, 64)  # channels, from the coarsest level on
     refinement: bool = True  # off: the answer is the coarse alpha
     cross_region_attention: bool = True  # off: regions are refined one by one
     num_neighbours: int = 8  # K, other regions that one region attends to
@@ -45,8 +48,6 @@ class MattingConfig:
             )
         if self.stem_widths is not None and len(self.stem_widths) != 3:
             raise InputError(f"stem_widths must be three numbers, not {self.stem_widths}")
-        if len(self.decoder_widths) != 3:
-            raise InputError(f"decoder_widths must be three numbers, not {self.decoder_widths}")
 
 
 CONFIGS: dict[str, MattingConfig] = {
@@ -60,5 +61,16 @@ CONFIGS: dict[str, MattingConfig] = {
         num_heads=(2, 4, 8, 16),
         stem_widths=(16, 48, 96),
         decoder_widths=(64, 64, 48),
+    ),
+    "lite": MattingConfig(backbone="tf_efficientnet_lite0", decoder_widths=(96, 64)),
+    "lite_blocks": MattingConfig(
+        backbone="tf_efficientnet_lite0", blocks=3, block_width=192, decoder_widths=(96, 64)
+    ),
+    "lite_tokens": MattingConfig(
+        backbone="tf_efficientnet_lite0",
+        blocks=4,
+        block_width=256,
+        tokeniser_stride=16,
+        decoder_widths=(96, 64),
     ),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -47,7 +48,7 @@ def fold_for_inference(model: MattingModel, dtype: torch.dtype = torch.float32) 
     device = next(model.parameters()).device
     folded = copy.deepcopy(model).eval().requires_grad_(False)
     folded.folded = True
-    folded.coarse_network.backbone.fold_normalisation()
+    folded.coarse_network.backbone.fold()
     for module in list(folded.modules()):
         _fold_batch_norm(module)
         if device.type == "cpu":
@@ -60,14 +61,15 @@ def fold_for_inference(model: MattingModel, dtype: torch.dtype = torch.float32) 
 
 
 def _fold_batch_norm(module: nn.Module) -> None:
-    """In a sequence of (convolution, batch norm, ...) make the first two one."""
-    if not isinstance(module, nn.Sequential) or len(module) < 2:
-        return
-    conv, norm = module[0], module[1]
-    if not isinstance(norm, _BatchNorm):  # SyncBatchNorm, too
-        return
-    if isinstance(conv, nn.ConvTranspose2d):
-        module[0] = fuse_conv_bn_eval(conv, norm, transpose=True)
-    elif isinstance(conv, nn.Conv2d):
-        module[0] = fuse_conv_bn_eval(conv, norm)
-    del module[1]
+    """Make each convolution and the batch norm that follows it one convolution.
+
+    That one follows the other is known of sequences, and of timm's modules by the names of the two,
+    as conv_pw and bn1; an activation that timm's batch norm brings along stays.
+    """
+    for (name, conv), (norm_name, norm) in pairwise(list(module.named_children())):
+        follows = isinstance(module, nn.Sequential) or (name[:4], norm_name[:2]) == ("conv", "bn")
+        convolution = isinstance(conv, nn.Conv2d | nn.ConvTranspose2d)
+        if follows and convolution and isinstance(norm, _BatchNorm):  # SyncBatchNorm, too
+            transposed = isinstance(conv, nn.ConvTranspose2d)
+            setattr(module, name, fuse_conv_bn_eval(conv, norm, transpose=transposed))
+            setattr(module, norm_name, getattr(norm, "act", nn.Identity()))

@@ -14,10 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from models.coarse import STRIDES
+
 if TYPE_CHECKING:
     from models.matting import MattingOutput
 
-STRIDES = (32, 16, 8)  # of the coarse network's predictions, in the order of its lists
 LEVELS = 5  # of the Laplacian pyramid, the rest not counted
 TERMS = (
     *(f"coarse_alpha_{stride}" for stride in STRIDES),
@@ -36,7 +37,8 @@ def compute_losses(
     Args:
         output: what MattingModel gave for `batch["image"]`, in any floating-point type.
         batch: image, foreground, background (B, 3, H, W) and alpha (B, 1, H, W), all in [0, 1];
-            trimap (B, 1, H, W) with 0 background, 128 unknown, 255 foreground.
+            trimap (B, 1, H, W) with 0 background, 128 unknown, 255 foreground; and, if the terms
+            at full size are to count more in some images than in others, edge_weight (B,).
         without: of "composite" and "laplacian", the terms that are not computed.
 
     Returns:
@@ -61,7 +63,8 @@ def compute_losses(
 
         pred_alpha = output.alpha.float()
         weights = unknown_weights(true_trimap)
-        losses["alpha"] = alpha_loss(pred_alpha, true_alpha, weights)
+        edge = batch.get("edge_weight")
+        losses["alpha"] = alpha_loss(pred_alpha, true_alpha, weights, edge)
         if "composite" not in without:
             losses["composite"] = composite_loss(
                 pred_alpha,
@@ -69,9 +72,10 @@ def compute_losses(
                 batch["background"].float(),
                 batch["image"].float(),
                 weights,
+                edge,
             )
         if "laplacian" not in without:
-            losses["laplacian"] = laplacian_loss(pred_alpha, true_alpha, weights)
+            losses["laplacian"] = laplacian_loss(pred_alpha, true_alpha, weights, edge)
     return losses
 
 
@@ -118,13 +122,20 @@ def unknown_weights(true_trimap: Tensor) -> Tensor:
     return torch.where(true_trimap[:, 1:2] > 0, u, rest)
 
 
-def alpha_loss(pred_alpha: Tensor, true_alpha: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean of √(d² + 1e-12), d the error of alpha. All (B, 1, H, W)."""
-    return _weighted_mean(_smooth_abs(pred_alpha - true_alpha), weights)
+def alpha_loss(
+    pred_alpha: Tensor, true_alpha: Tensor, weights: Tensor, edge: Tensor | None = None
+) -> Tensor:
+    """Weighted mean of √(d² + 1e-12), d the error of alpha. All (B, 1, H, W); edge: (B,)."""
+    return _weighted_mean(_smooth_abs(pred_alpha - true_alpha), weights, edge)
 
 
 def composite_loss(
-    pred_alpha: Tensor, foreground: Tensor, background: Tensor, image: Tensor, weights: Tensor
+    pred_alpha: Tensor,
+    foreground: Tensor,
+    background: Tensor,
+    image: Tensor,
+    weights: Tensor,
+    edge: Tensor | None = None,
 ) -> Tensor:
     """Weighted mean of √(d² + 1e-12), d the error of αF + (1 − α)B against the photo.
 
@@ -133,10 +144,12 @@ def composite_loss(
         foreground, background, image: (B, 3, H, W) in [0, 1].
     """
     composite = torch.lerp(background, foreground, pred_alpha)
-    return _weighted_mean(_smooth_abs(composite - image).mean(1, keepdim=True), weights)
+    return _weighted_mean(_smooth_abs(composite - image).mean(1, keepdim=True), weights, edge)
 
 
-def laplacian_loss(pred_alpha: Tensor, true_alpha: Tensor, weights: Tensor) -> Tensor:
+def laplacian_loss(
+    pred_alpha: Tensor, true_alpha: Tensor, weights: Tensor, edge: Tensor | None = None
+) -> Tensor:
     """Sum over five levels of a Laplacian pyramid, and its rest, of the weighted mean of |error|.
 
     The pyramid is linear, so the difference is taken apart instead of both alphas. At the border
@@ -149,9 +162,9 @@ def laplacian_loss(pred_alpha: Tensor, true_alpha: Tensor, weights: Tensor) -> T
     total = x.new_zeros(())
     for _ in range(LEVELS):
         blurred = blur(x)
-        total = total + _weighted_mean((x - blurred).abs(), _resize(weights, x))
+        total = total + _weighted_mean((x - blurred).abs(), _resize(weights, x), edge)
         x = F.avg_pool2d(blurred, 2)
-    return total + _weighted_mean(x.abs(), _resize(weights, x))
+    return total + _weighted_mean(x.abs(), _resize(weights, x), edge)
 
 
 def blur(x: Tensor) -> Tensor:
@@ -173,10 +186,13 @@ def _smooth_abs(difference: Tensor) -> Tensor:
     return (difference.square() + 1e-12).sqrt()
 
 
-def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Σ w·v / Σ w per image, then the mean over the images. Both (B, 1, H, W)."""
+def _weighted_mean(values: Tensor, weights: Tensor, edge: Tensor | None) -> Tensor:
+    """Σ w·v / Σ w per image, then the mean over the images, each times its edge weight.
+
+    Both are (B, 1, H, W); edge is (B,) or None, all 1.
+    """
     per_image = (values * weights).sum((1, 2, 3)) / weights.sum((1, 2, 3))
-    return per_image.mean()
+    return per_image.mean() if edge is None else (per_image * edge).mean()
 
 
 def _count(one_hot: Tensor) -> Tensor:

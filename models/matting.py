@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.attention import CrossRegionAttention
-from models.backbone import STRIDE, Backbone
+from models.backbone import build_backbone
 from models.coarse import CoarseNetwork, CoarseOutput
 from models.config import MattingConfig
 from models.refinement import REGION, RefinementNetwork
@@ -38,7 +38,6 @@ class MattingModel(nn.Module):
         refinement_network: redoes the unknown regions; None leaves the coarse alpha as it is.
     """
 
-    stride = STRIDE
     max_area: int | None = None  # pixels to which predict_alpha shrinks larger photos first
     folded = False  # whether this is a copy for inference; see models/folding.py
     refined_share = 0.25  # of an image's cells that a training step refines at most
@@ -52,6 +51,7 @@ class MattingModel(nn.Module):
         super().__init__()
         self.config = config
         self.coarse_network = coarse_network
+        self.stride = coarse_network.backbone.strides[-1]  # sides of images are multiples of it
         self.refinement_network = refinement_network
 
     def coarse(self, image: Tensor) -> CoarseOutput:
@@ -114,14 +114,7 @@ class MattingModel(nn.Module):
 
 def build_model(config: MattingConfig) -> MattingModel:
     """A MattingModel with random weights, float32, on the CPU; never downloads."""
-    backbone = Backbone(
-        config.backbone,
-        config.stem_widths,
-        embed_dim=config.embed_dim,
-        depths=config.depths,
-        num_heads=config.num_heads,
-    )
-    coarse_network = CoarseNetwork(backbone, config.decoder_widths)
+    coarse_network = CoarseNetwork(build_backbone(config), config.decoder_widths)
     if not config.refinement:
         return MattingModel(config, coarse_network, None)
     attention = None

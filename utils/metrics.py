@@ -24,6 +24,17 @@ INTEGERS = (np.dtype(np.uint8), np.dtype(np.uint16))  # alphas of full range 0 .
 RANGE_TOLERANCE = 1e-6  # bilinear interpolation in float32 may end this far outside [0, 1]
 
 
+def overlap(pred: np.ndarray, true: np.ndarray) -> float:
+    """IoU of {alpha > 0.5}: 0 to 1, and 1 where both are empty.
+
+    Args:
+        pred, true: (H, W), uint8, uint16 or float in [0, 1].
+    """
+    a, b = to_unit(pred, "the prediction") > 0.5, to_unit(true, "the true alpha") > 0.5
+    either = np.count_nonzero(a | b)
+    return np.count_nonzero(a & b) / either if either else 1.0
+
+
 def measure(pred: np.ndarray, true: np.ndarray, trimap: np.ndarray) -> dict[str, float]:
     """Every metric of one predicted alpha, 0 where it is perfect.
 

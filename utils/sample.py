@@ -18,6 +18,7 @@ class Sample:
         trimap: (H, W) uint8 0/128/255, or None.
         foreground: (H, W, 3) uint8 RGB, the colour of the person alone, or None.
         background: (H, W, 3) uint8 RGB, the scene without the person, or None.
+        edge_weight: how much the alpha's edges are to be trusted in training; 1 is exact.
     """
 
     name: str
@@ -26,3 +27,4 @@ class Sample:
     trimap: np.ndarray | None = None
     foreground: np.ndarray | None = None
     background: np.ndarray | None = None
+    edge_weight: float = 1.0

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from P3MData.portraits import PortraitDataset
-from utils.errors import InputError
+from P3MData.portraits import PortraitDataset, Split, TestPortraits
+from utils.errors import InputError, MissingError
 from utils.images import read_photo, write_image
 
 
@@ -41,3 +41,50 @@ def test_layers_of_another_size_are_refused_at_the_start(folder):
     write_image(folder / "fg/me.png", np.zeros((40, 40, 3), np.uint8))
     with pytest.raises(InputError, match=r"fg/me\.png is 40x40, but .*image/me\.png is 48x40"):
         PortraitDataset(folder).solve()
+
+
+@pytest.fixture
+def table(tmp_path):
+    text = "name,split\nme,train\nyou,val\nhe,train\n"
+    (tmp_path / "manifest.csv").write_text(text)
+    return tmp_path / "manifest.csv"
+
+
+def portraits(folder, *names):
+    for name in names:
+        write_image(folder / f"image/{name}.png", np.zeros((40, 40, 3), np.uint8))
+        write_image(folder / f"alpha/{name}.png", np.full((40, 40), 200, np.uint8))
+    return folder
+
+
+def test_a_split_takes_a_part_and_leaves_folders_alone_that_it_does_not_name(tmp_path, table):
+    mine, other = portraits(tmp_path / "a", "me", "you", "x"), portraits(tmp_path / "b", "y", "z")
+    split = Split.read(f"{table}:train")
+    assert PortraitDataset(mine, split).names == ["me"]
+    assert TestPortraits([mine, other], Split.read(f"{table}:val")).names == ["you", "y", "z"]
+    assert TestPortraits([mine]).names == ["me", "x", "you"]
+
+
+def test_portraits_to_measure_have_the_trimap_of_ppm(tmp_path):
+    [sample] = TestPortraits([portraits(tmp_path / "a", "me")])
+    assert (sample.trimap == 128).all() and sample.foreground is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("manifest.csv", "no FILE.csv:PART"),
+        ("none.csv:val", "none.csv is not there"),
+        ("{table}:test", "has no test in its column split, only train, val"),
+        ("{folder}/image/me.png:val", "no CSV with the columns name and split"),
+    ],
+)
+def test_mistakes_with_splits_are_told(folder, table, text, message):
+    with pytest.raises((InputError, MissingError), match=message):
+        Split.read(text.format(table=table, folder=folder))
+
+
+def test_equal_names_in_two_folders_are_refused(tmp_path):
+    a, b = portraits(tmp_path / "a", "me"), portraits(tmp_path / "b", "me")
+    with pytest.raises(InputError, match="holds me, as another folder does"):
+        TestPortraits([a, b])

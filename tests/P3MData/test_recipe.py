@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 import pytest
 
-from P3MData.batch_augment import carry_out_batch
 from P3MData.data_loader import TrainingSet
 from P3MData.recipe import carry_out
 from utils.images import write_image
@@ -41,36 +40,12 @@ def scenes(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("version", ["V1", "V2", "strong"])
-def test_the_batch_on_a_device_is_that_of_the_cpu_path(scenes, version):
-    data = TrainingSet(Portraits(), crop_size=128, version=version, backgrounds=scenes, replace=0.5)
-    recipes = [data.draw(position) for position in range(9)]
-    assert {recipe.scene is None for recipe in recipes} == {True, False}
-    batch = carry_out_batch(recipes, "cpu")
-    assert batch["name"] == [recipe.name for recipe in recipes]
-    for i, recipe in enumerate(recipes):
-        assert batch["seed"][i] == recipe.seed
-        for name, layer in carry_out(recipe).items():
-            other = batch[name][i].permute(1, 2, 0).numpy()
-            difference = np.abs(np.atleast_3d(layer).astype(int) - other)
-            if name == "trimap":  # an alpha of 0 or 1 decides over a whole ellipse
-                assert (difference > 0).mean() < 0.03
-            else:
-                assert difference.mean() < 0.6
-                assert np.quantile(difference, 0.999) <= 5
-
-
 @pytest.mark.parametrize(("options", "ellipse"), [({}, 7), ({"ellipse": 20}, 20)])
-def test_trimaps_are_those_of_the_alphas_on_both_paths(options, ellipse):
+def test_trimaps_are_those_of_the_alphas(options, ellipse):
     data = TrainingSet(Portraits(), crop_size=128, **options)
-    recipes = [data.draw(position) for position in range(4)]
-    batch = carry_out_batch(recipes, "cpu")
-    pairs = [(layer["alpha"], layer["trimap"]) for layer in map(carry_out, recipes)]
-    pairs += [
-        (a[0].numpy(), t[0].numpy()) for a, t in zip(batch["alpha"], batch["trimap"], strict=True)
-    ]
-    for alpha, trimap in pairs:
-        assert np.array_equal(trimap, trimap_from_alpha(alpha, ellipse))
+    for position in range(4):
+        layers = carry_out(data.draw(position))
+        assert np.array_equal(layers["trimap"], trimap_from_alpha(layers["alpha"], ellipse))
 
 
 def test_degrading_changes_the_photo_alone(scenes):
@@ -96,9 +71,3 @@ def test_a_grey_sample_is_grey_in_all_layers():
         for recipe in map(data.draw, range(40))
     ]
     assert 0 < sum(value <= 1 for value in spread) < 12
-
-
-def test_degrading_is_refused_on_a_gpu(scenes):
-    data = TrainingSet(Portraits(), crop_size=128, degrade=True)
-    with pytest.raises(ValueError, match="on the CPU only"):
-        carry_out_batch([data.draw(0)], "cpu")

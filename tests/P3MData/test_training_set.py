@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -159,3 +160,42 @@ def test_only_broken_files_are_an_error():
         data[1]
     with pytest.raises(InputError, match="no sample"):
         TrainingSet(Portraits(0), crop_size=128)
+
+
+def test_scenes_without_anybody_are_scenes_alone(scenes):
+    data = TrainingSet(Portraits(), crop_size=128, backgrounds=scenes, replace=1, empty=1)
+    for item in (data[i] for i in range(4)):
+        assert not item["alpha"].any() and not item["trimap"].any()
+        assert torch.equal(item["image"], item["background"])
+        assert item["name"].startswith("nobody before")
+    data = TrainingSet(Portraits(), crop_size=128, backgrounds=scenes, replace=0.5, empty=0.5)
+    empty = sum(not data[i]["alpha"].any() for i in range(60))
+    assert 5 < empty < 30
+
+
+class Bust(Portraits):
+    """A person whom the photo's lower border cuts off."""
+
+    def __getitem__(self, index):
+        alpha = np.zeros((150, 170), np.uint8)
+        alpha[60:, 50:120] = 255
+        plain = np.full((150, 170, 3), 90, np.uint8)
+        return Sample(self.names[index], plain, alpha, None, plain, plain)
+
+
+def test_a_small_cut_out_person_stands_on_the_lower_border_and_is_there_once(scenes):
+    data = TrainingSet(
+        Bust(), crop_size=128, backgrounds=scenes, replace=1, version="strong", scale=(0.4, 0.6)
+    )
+    for item in (data[i] for i in range(20)):
+        alpha = item["alpha"][0].numpy()
+        count, _ = cv2.connectedComponents((alpha > 127).astype(np.uint8))
+        assert count == 2  # the ground and one person, not mirrored ones besides
+        assert alpha[-3:].max() > 127
+
+
+def test_a_photo_as_it_is_fills_the_crop_where_people_get_small():
+    data = TrainingSet(Bust(), crop_size=128, version="strong", scale=(0.3, 1.0))
+    for item in (data[i] for i in range(20)):
+        count, _ = cv2.connectedComponents((item["alpha"][0].numpy() > 127).astype(np.uint8))
+        assert count <= 4  # at a scale of 0.3 some ten mirrored people

