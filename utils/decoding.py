@@ -1,34 +1,63 @@
-"""Files to Pillow pictures: only whole JPEGs and PNGs, and one sentence for all the rest."""
+"""Files to Pillow pictures: only whole photos of known kinds, one sentence for all the rest."""
 
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, PngImagePlugin, UnidentifiedImageError, features
 
 from utils.errors import InputError, MissingError
 from utils.files import AnyPath
 
 # open_header has a limit of its own, which callers choose; Pillow's could not be raised.
 Image.MAX_IMAGE_PIXELS = None
+# Bytes of one PNG's profile or text, unpacked, and of all its texts. Pillow's limit of 1 MB is
+# less than the profiles of printers and the histories that editors write.
+PngImagePlugin.MAX_TEXT_CHUNK = 2**26
+PngImagePlugin.MAX_TEXT_MEMORY = 2**28
 
-KINDS = {".jpg": ("JPEG", "MPO"), ".jpeg": ("JPEG", "MPO"), ".png": ("PNG",)}
-BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
+# Ending -> Pillow's names of what such a file may hold
+KINDS = {
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), ("JPEG", "MPO")),
+    ".png": ("PNG",),
+    ".webp": ("WEBP",),
+    **dict.fromkeys((".tif", ".tiff"), ("TIFF",)),
+    ".bmp": ("BMP",),
+    ".gif": ("GIF",),
+    **dict.fromkeys((".heic", ".heif", ".hif"), ("HEIF",)),
+    ".avif": ("AVIF",),
+}
+NAMES = "JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC or AVIF"
+BROKEN = (OSError, SyntaxError, EOFError, IndexError, struct.error, zlib.error)
+FLOAT_TOLERANCE = 1e-6  # what float32 may end outside [0, 1]
+ORIENTATION, WIDTH, HEIGHT, PHOTOMETRIC = 0x0112, 0x0100, 0x0101, 0x0106  # tags of EXIF and TIFF
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def open_header(path: AnyPath, max_pixels: int) -> Image.Image:
-    """Open a JPEG or PNG of at most so many pixels without decoding it; to be used in `guard`."""
+    """Open a photo of at most so many pixels without decoding it; to be used in `guard`."""
+    ending = Path(path).suffix.lower()
+    _load_plugin(path, ending)
     picture = Image.open(path)
-    if picture.format not in KINDS.get(Path(path).suffix.lower(), ()):
-        raise InputError(
-            f"{path} holds a {picture.format} picture; expected a JPEG named .jpg or .jpeg, or "
-            "a PNG named .png: rename or convert it"
-        )
+    if picture.format not in KINDS.get(ending, ()):
+        known = [other for other, formats in KINDS.items() if picture.format in formats]
+        remedy = f"rename it to {known[0]}" if known else f"convert it to {NAMES}"
+        raise InputError(f"{path} holds a {picture.format} picture; {remedy}")
     width, height = picture.size
     if width * height > max_pixels:
         raise InputError(
@@ -38,14 +67,39 @@ def open_header(path: AnyPath, max_pixels: int) -> Image.Image:
 
 
 def open_picture(path: AnyPath, max_pixels: int) -> Image.Image:
-    """Decode a JPEG or PNG and turn it as its EXIF orientation says.
+    """Decode a photo, the first of several, and turn it as its EXIF orientation says.
 
     Raises:
         MissingError, InputError: if it is missing, broken, too large or of another kind (named).
     """
     with guard(path), open_header(path, max_pixels) as picture:
+        count = getattr(picture, "n_frames", 1)
+        if count > 1 and picture.format != "MPO":  # a camera's JPEG has its previews behind it
+            _say_once(f"note: {path} holds {count} pictures; the first is read")
         picture.load()
-        return ImageOps.exif_transpose(picture)
+        turn = TURNS.get(orientation(picture))
+        if picture.mode == "F" or picture.mode.startswith("I"):
+            picture = _as_16_bits(picture, path)
+        return picture if turn is None else picture.transpose(turn)
+
+
+def orientation(picture: Image.Image) -> int:
+    """How the picture is to be turned, 1 to 8 as in EXIF; what can't be read counts as 1."""
+    # Asked of every PNG, getexif would decode the whole picture.
+    if picture.format == "PNG" and not picture.info.keys() & {"exif", "xmp"}:
+        return 1
+    try:
+        return int(picture.getexif().get(ORIENTATION, 1))
+    except (*BROKEN, ValueError, TypeError, KeyError):
+        return 1
+
+
+def upright_size(picture: Image.Image) -> tuple[int, int]:
+    """(height, width) of a picture that is not decoded yet, once it is turned."""
+    width, height = picture.size
+    if picture.format == "TIFF":  # Pillow turns the size of some
+        width, height = (int(picture.tag_v2[tag]) for tag in (WIDTH, HEIGHT))  # type: ignore[attr-defined]
+    return (width, height) if orientation(picture) >= 5 else (height, width)
 
 
 @contextmanager
@@ -57,17 +111,77 @@ def guard(path: AnyPath) -> Iterator[None]:
     if path.is_dir():
         raise InputError(f"{path} is a folder; expected an image file")
     if path.stat().st_size == 0:
-        raise InputError(f"{path} is empty (0 bytes); expected a JPEG or PNG file")
+        raise InputError(f"{path} is empty (0 bytes); expected {NAMES}")
     try:
         yield
     except InputError:
         raise
     except PermissionError as error:
         raise InputError(f"{path} may not be read; check its permissions") from error
+    except MemoryError as error:
+        raise InputError(f"{path} needs more memory than there is; shrink it") from error
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path} can't be read as {NAMES}: {_what_else(path)}") from error
     except BROKEN as error:
+        raise InputError(f"{path} can't be read: it is broken or truncated ({error})") from error
+    except Exception as error:  # decoders raise anything on a form that they don't know
         raise InputError(
-            f"{path} can't be read as a JPEG or PNG: broken, truncated or of another kind"
+            f"{path} can't be read, for its form is unusual ({type(error).__name__}: {error}); "
+            "save it anew as PNG"
         ) from error
+
+
+def _load_plugin(path: AnyPath, ending: str) -> None:
+    """HEIC needs an optional package, and so does AVIF where Pillow is old."""
+    try:
+        if "HEIF" in KINDS.get(ending, ()):
+            import pillow_heif
+
+            pillow_heif.register_heif_opener()
+        elif ending == ".avif" and not features.check("avif"):
+            raise ImportError("Pillow has no AVIF")
+    except ImportError as error:
+        raise InputError(
+            f"{path} is a {ending[1:].upper()} photo, which needs more: pip install -r "
+            "requirements-heic.txt, or convert it to JPEG"
+        ) from error
+
+
+def _what_else(path: Path) -> str:
+    """Why no decoder knows a file."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    boxed = {"HEIF", "AVIF"} & set(KINDS.get(path.suffix.lower(), ()))
+    if head[4:8] == b"ftyp" and not boxed:
+        return "it holds HEIC, AVIF or a video; name it .heic, .avif or .mp4"
+    return (
+        "it is of another kind or an unusual form, or its beginning is broken; if other programs "
+        "show it, save it anew as PNG"
+    )
+
+
+@cache
+def _say_once(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def _as_16_bits(picture: Image.Image, path: AnyPath) -> Image.Image:
+    """A grey picture of 16 or 32 bits, whole numbers or floats in [0, 1], as one of 16 bits."""
+    values = np.asarray(picture)
+    tolerance, top = (FLOAT_TOLERANCE, 1) if picture.mode == "F" else (0, 65535)
+    low, high = values.min(), values.max()
+    if not (low >= -tolerance and high <= top + tolerance):  # NaN is neither
+        raise InputError(
+            f"{path} has 32 bits and values from {low} to {high}; save it with 8 or 16 bits"
+        )
+    if picture.mode == "F":
+        values = np.rint(values.clip(0, 1) * 65535)
+    values = values.astype(np.uint16)
+    if picture.format == "TIFF" and picture.tag_v2.get(PHOTOMETRIC) == 0:  # type: ignore[attr-defined]
+        values = 65535 - values  # 0 is white, which Pillow minds in 8 bits only
+    deep = Image.fromarray(values)
+    deep.info = picture.info
+    return deep
 
 
 def has_alpha(picture: Image.Image) -> bool:

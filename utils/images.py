@@ -11,7 +11,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from utils.decoding import KINDS, as_rgb, guard, has_alpha, open_header, open_picture, to_8_bits
+from utils.decoding import (
+    KINDS,
+    as_rgb,
+    guard,
+    has_alpha,
+    open_header,
+    open_picture,
+    to_8_bits,
+    upright_size,
+)
 from utils.encoding import encode_image
 from utils.errors import InputError, MissingError, listing
 from utils.files import AnyPath, atomic_path
@@ -24,12 +33,13 @@ GREY_TOLERANCE = 8  # levels that the channels of a grey picture stored as colou
 def read_photo(path: AnyPath, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Read a photo as a person would see it: (H, W, 3) uint8 RGB.
 
-    The camera's rotation (EXIF) is applied; grey, palette, CMYK and 16-bit pictures are converted;
-    an alpha channel is dropped and the colours kept.
+    JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF and, with requirements-heic.txt, HEIC; of several pages
+    or frames the first. The camera's rotation (EXIF) is applied; grey, palette, CMYK, 16-bit and
+    float pictures are converted; an alpha channel is dropped and the colours kept.
 
     Raises:
         MissingError: if there is no such file.
-        InputError: if it is no whole JPEG or PNG, its ending belies it, or it is too large.
+        InputError: if it is broken or of no such kind, its ending belies it, or it is too large.
     """
     return as_rgb(open_picture(path, max_pixels))
 
@@ -84,11 +94,7 @@ def read_size(path: AnyPath) -> tuple[int, int]:
         MissingError, InputError: as `read_photo`, as far as the header tells.
     """
     with guard(path), open_header(path, MAX_PIXELS) as picture:
-        width, height = picture.size
-        # Asked of every PNG, getexif would decode the whole picture.
-        tagged = "exif" in picture.info or "xmp" in picture.info
-        turned = tagged and picture.getexif().get(0x0112, 1) >= 5
-    return (width, height) if turned else (height, width)
+        return upright_size(picture)
 
 
 def write_image(

@@ -1,4 +1,4 @@
-"""200 broken inputs: each ends in one sentence that names the file, or in whole outputs."""
+"""270 broken inputs: each ends in one sentence that names the file, or in whole outputs."""
 
 import io
 
@@ -10,10 +10,11 @@ from engine.jobs import Formats, find_sources, is_video, plan_jobs
 from engine.layers import LayerMaker, read_background
 from engine.prediction import PlainMatte, predict_photos
 from engine.video import predict_videos
+from utils.decoding import KINDS
 from utils.images import read_alpha, read_photo, read_rgba
 from utils.video import have_pyav, open_writer
 
-PHOTOS, VIDEOS = 170, 30
+PHOTOS, VIDEOS = 240, 30
 
 
 def fake_predictor(photos):
@@ -38,10 +39,15 @@ def photo_seeds():
         (picture.convert("RGBA"), ".png", {}),
         (palette, ".png", {"transparency": 3}),
         (deep, ".png", {}),
+        (picture, ".webp", {"exif": exif}),
+        (picture, ".tif", {"exif": exif}),
+        (deep, ".tif", {"compression": "tiff_lzw"}),
+        (picture, ".bmp", {}),
+        (picture, ".gif", {}),
     ]
     for image, ending, options in kinds:
         content = io.BytesIO()
-        image.save(content, {".jpg": "JPEG", ".png": "PNG"}[ending], **options)
+        image.save(content, KINDS[ending][0], **options)
         yield content.getvalue(), ending
 
 
