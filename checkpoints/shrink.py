@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from P3MData.portraits import PortraitDataset
+from P3MData.portraits import PortraitDataset, Split
 from utils.arguments import OneSentenceParser
 from utils.errors import run_script
 from utils.files import AnyPath
@@ -26,10 +26,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--portraits", type=Path, required=True, help="folder to read")
+    parser.add_argument("--split", metavar="FILE.csv:PART", help="those of them in this part alone")
     parser.add_argument("--side", type=int, required=True, help="pixels of the shorter side")
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
     args = parser.parse_args()
-    dataset = PortraitDataset(args.portraits)
+    dataset = PortraitDataset(args.portraits, Split.read(args.split) if args.split else None)
     for name in dataset.names:
         shrink(dataset, name, args.side, args.output)
     PortraitDataset(args.output).solve()

