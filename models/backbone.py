@@ -22,9 +22,4 @@ def build_backbone(config: MattingConfig) -> Backbone:
     given = [name for name, value in shape.items() if value is not None]
     if given or config.stem_widths:
         raise InputError(f"{', '.join(given) or 'stem_widths'} are for Swin, not {config.backbone}")
-    return PyramidBackbone(
-        config.backbone,
-        blocks=config.blocks,
-        width=config.block_width,
-        tokeniser_stride=config.tokeniser_stride,
-    )
+    return PyramidBackbone(config.backbone, blocks=config.blocks, width=config.block_width)

@@ -26,7 +26,6 @@ class MattingConfig:
     stem_widths: tuple[int, ...] | None = None  # at strides 2, 4, 8; None: one 16x16 convolution
     blocks: int = 0  # transformer blocks above a convolutional backbone, at stride 32
     block_width: int = 192  # channels of their tokens
-    tokeniser_stride: int = 32  # 16 or 32: where the convolutional stages end
     decoder_widths: tuple[int, ...] = (256, 128, 64)  # channels, from the coarsest level on
     refinement: bool = True  # off: the answer is the coarse alpha
     cross_region_attention: bool = True  # off: regions are refined one by one

@@ -17,7 +17,6 @@ from utils.errors import InputError, MissingError
 from utils.files import AnyPath
 
 FINEST = 8  # stride of the coarse network's predictions: finer features are left out
-TOKEN_STRIDE = 32  # of the transformer's tokens
 HEAD = 32  # channels of an attention head
 
 
@@ -81,26 +80,22 @@ class Backbone(nn.Module):
 class PyramidBackbone(Backbone):
     """The features of a timm network at strides of 8 and more, by its name.
 
-    With `blocks`, transformer blocks follow: the convolutional stages up to `tokeniser_stride` are
-    their tokeniser. They see the whole photo at stride 32, and their answer is the last feature.
+    With `blocks`, transformer blocks follow, whose tokeniser that network is: its coarsest feature
+    becomes tokens, which see the whole photo, and what they make of it takes its place.
 
     Args:
         name: of a network in timm that has `features_only`.
         blocks: number of transformer blocks.
         width: their channels.
-        tokeniser_stride: of the last convolutional feature.
 
     Raises:
         InputError: timm cannot build that.
     """
 
-    def __init__(
-        self, name: str, *, blocks: int = 0, width: int = 192, tokeniser_stride: int = 32
-    ) -> None:
+    def __init__(self, name: str, *, blocks: int = 0, width: int = 192) -> None:
         try:
             pyramid = timm.create_model(name, features_only=True, pretrained=False)
-            info = pyramid.feature_info
-            kept = [i for i, s in enumerate(info.reduction()) if FINEST <= s <= tokeniser_stride]
+            kept = [i for i, s in enumerate(pyramid.feature_info.reduction()) if s >= FINEST]
             pyramid = timm.create_model(name, features_only=True, out_indices=kept)
             with torch.no_grad():  # a size that is not the one it was made for
                 pyramid.eval()(torch.zeros(1, 3, 64, 96))
@@ -119,17 +114,13 @@ class PyramidBackbone(Backbone):
         self.early = _early_names(pyramid)
         self.transformer = None
         if blocks:
-            self.transformer = Transformer(channels[-1], width, blocks, TOKEN_STRIDE // strides[-1])
-            if strides[-1] == TOKEN_STRIDE:
-                self.channels.pop()
-                self.strides.pop()
-            self.channels.append(width)
-            self.strides.append(TOKEN_STRIDE)
+            self.transformer = Transformer(channels[-1], width, blocks)
+            self.channels[-1] = width
 
     def forward(self, image: Tensor) -> list[Tensor]:
         features = self.pyramid(self.normalise(image))
         if self.transformer is not None:
-            features = [*features[: len(self.channels) - 1], self.transformer(features[-1])]
+            features = [*features[:-1], self.transformer(features[-1])]
         return features
 
     def early_stages(self) -> list[nn.Module]:
@@ -167,12 +158,11 @@ class Transformer(nn.Module):
         inputs: channels of the feature that becomes tokens.
         width: channels of a token.
         blocks: number of blocks.
-        factor: by how much the tokens are coarser than the feature, 1 or 2.
     """
 
-    def __init__(self, inputs: int, width: int, blocks: int, factor: int) -> None:
+    def __init__(self, inputs: int, width: int, blocks: int) -> None:
         super().__init__()
-        self.embed = nn.Conv2d(inputs, width, factor * 2 - 1, factor, padding=factor - 1)
+        self.embed = nn.Conv2d(inputs, width, 1)
         self.position = nn.Conv2d(width, width, 3, padding=1, groups=width)
         self.blocks = nn.ModuleList(
             Block(width, width // HEAD, mlp_ratio=3, qkv_bias=True) for _ in range(blocks)
@@ -180,7 +170,7 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, h, w) -> (B, width, h / factor, w / factor)."""
+        """(B, inputs, h, w) -> (B, width, h, w)."""
         x = self.embed(x)
         x = x + self.position(x)
         B, C, h, w = x.shape
