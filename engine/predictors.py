@@ -128,6 +128,11 @@ def _load_onnx(path: AnyPath, precision: str) -> tuple[Predictor, str, int | Non
         padded = np.stack([pad_to_multiple(photo, PADDING) for photo in photos])
         image = np.ascontiguousarray(padded.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
         alphas, classes = session.run(None, {"image": image})
+        if not np.isfinite(alphas).all():
+            raise InputError(
+                f"{path} gives an alpha that is not finite (NaN or infinite); export another"
+                " checkpoint with export_onnx.py"
+            )
         trimaps = TRIMAP_VALUES[classes].repeat(CELL, axis=1).repeat(CELL, axis=2)
         mattes = []
         for photo, alpha, trimap in zip(photos, alphas[:, 0], trimaps, strict=True):

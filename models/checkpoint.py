@@ -71,8 +71,8 @@ def load_model(path: AnyPath, device: str | torch.device = "cpu") -> MattingMode
         device: where the weights go.
 
     Raises:
-        MissingError, InputError: as read_checkpoint; or entries are missing, unexpected or
-            misshapen, the first of which the message names.
+        MissingError, InputError: as read_checkpoint; or entries are missing, unexpected,
+            misshapen or not finite, the first of which the message names.
     """
     return model_from_checkpoint(read_checkpoint(path), path).to(device)
 
@@ -103,6 +103,12 @@ def model_from_checkpoint(checkpoint: Mapping[str, Any], path: AnyPath) -> Matti
         raise InputError(f"{path}: its `max_area` is {area!r}; it must be a number of pixels")
     model.max_area = area
     model.load_state_dict(given)  # copies into float32, whatever the file holds
+    damaged = [name for name, value in model.state_dict().items() if not value.isfinite().all()]
+    if damaged:
+        raise InputError(
+            f"{path} holds weights that are not finite (NaN or infinite):"
+            f" {listing(damaged, ', ', 3)}; use another checkpoint"
+        )
     return model.eval()
 
 

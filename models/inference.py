@@ -92,7 +92,8 @@ def predict_alpha(
         (H, W) float32 in [0, 1].
 
     Raises:
-        InputError: the photo is no such array, or fit or precision is none of these.
+        InputError: the photo is no such array, fit or precision is none of these, or the alpha is
+            not finite: the weights are damaged, or too large for the precision.
     """
     small = shrink_photo(check_photo(photo), model.max_area)
     alpha = predict(model, small, fit=fit, precision=precision).alpha
@@ -140,12 +141,17 @@ def predict_batch(
         image = torch.from_numpy(np.stack(fitted)).to(device).permute(0, 3, 1, 2)
         image = image.to(torch.float32).div_(255)  # (B, 3, H, W), channels last
         coarse = network.coarse(image)
-        coarse_alpha = coarse.alpha_logits[-1].sigmoid()
-        trimap = coarse.trimap_logits[-1]
+        logits, trimap = coarse.alpha_logits[-1], coarse.trimap_logits[-1]
+        coarse_alpha = logits.sigmoid()
         cells = select_cells(trimap)
         if model.refinement_network is None:
             cells = cells[:0]
         alpha = network.refine_cells(image, coarse_alpha, cells)
+        if not all(answer.isfinite().all() for answer in (logits, trimap, alpha)):
+            raise InputError(
+                "the network's alpha is not finite (NaN or infinite): use another checkpoint, or"
+                " precision fp32 if it ran in another"
+            )
         enlarged = F.interpolate(
             coarse_alpha, scale_factor=REGION, mode="bilinear", align_corners=False
         )

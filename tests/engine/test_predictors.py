@@ -1,12 +1,16 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
+import predict
 from engine.predictors import load_predictor
-from models import MattingConfig, build_model, load_model, predict_alpha
+from models import MattingConfig, build_model, inference, load_model, predict_alpha
 from models.checkpoint import save_checkpoint
 from utils.area import fit_area, shrink_photo
-from utils.errors import InputError
+from utils.errors import InputError, run_script
+from utils.images import write_image
 
 SMALL = MattingConfig(
     embed_dim=8, depths=(1, 1, 1, 1), num_heads=(1, 1, 1, 1), decoder_widths=(8, 8, 8)
@@ -77,3 +81,49 @@ def test_wrong_areas_are_refused(folder):
         load(folder / "wrong.pth")
     with pytest.raises(InputError, match="--max_area tiny"):
         load(folder / "plain.pth", "tiny")
+
+
+def test_weights_are_prepared_once(folder, monkeypatch):
+    folded, fold = [], inference.fold_for_inference
+
+    def count(*arguments):
+        folded.append(arguments)
+        return fold(*arguments)
+
+    monkeypatch.setattr(inference, "fold_for_inference", count)
+    predictor, _ = load(folder / "small.pth")
+    for photo in photos((100, 130), (200, 310), (100, 130)):
+        predictor([photo])
+    assert len(folded) == 1
+
+
+class BrokenSession:
+    """Stands for ONNX Runtime's, with a network whose weights are NaN."""
+
+    def run(self, _outputs, inputs):
+        B, _, H, W = inputs["image"].shape
+        return np.full((B, 1, H, W), np.nan, np.float32), np.zeros((B, H // 8, W // 8), np.uint8)
+
+    def get_modelmeta(self):
+        return SimpleNamespace(custom_metadata_map={})
+
+
+@pytest.mark.parametrize("name", ["damaged.pth", "overflowing.pth", "damaged.onnx"])
+def test_an_alpha_that_is_not_finite_is_never_written(tmp_path, monkeypatch, capsys, name):
+    model = build_model(SMALL)
+    for parameter in model.coarse_network.alpha_heads.parameters():
+        parameter.data.fill_(np.nan if name == "damaged.pth" else 3e38)
+    save_checkpoint(tmp_path / name, model)
+    monkeypatch.setattr("engine.predictors.open_onnx", lambda _: BrokenSession())
+    write_image(tmp_path / "a.png", photos((50, 60))[0])
+    command = ["predict.py", "--input", tmp_path / "a.png", "--output", tmp_path / "out"]
+    command += ["--checkpoint", tmp_path / name, "--write", "alpha", "--gpus"]
+    monkeypatch.setattr("sys.argv", [*map(str, command)])
+    with pytest.raises(SystemExit) as left:
+        run_script(predict.main)
+    assert left.value.code in (1, 2)
+    told = capsys.readouterr().err
+    assert told.count("not finite") == 1
+    assert "another checkpoint" in told.replace("\n", " ")
+    assert "Traceback" not in told
+    assert not [path for path in tmp_path.rglob("out/**/*") if path.is_file()]

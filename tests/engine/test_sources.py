@@ -13,7 +13,7 @@ def test_threads_and_arithmetic_are_fixed(tmp_path, monkeypatch):
     threads = []
     monkeypatch.setattr(torch, "set_num_threads", threads.append)
     save_checkpoint(tmp_path / "a.pth", build_model(CONFIGS["demo"]))
-    settings, _ = open_network(
+    settings, source = open_network(
         tmp_path / "a.pth",
         torch.device("cpu"),
         num_threads=3,
@@ -23,6 +23,7 @@ def test_threads_and_arithmetic_are_fixed(tmp_path, monkeypatch):
         with_coarse=False,
     )
     assert threads == [3]
+    assert source.model.folded  # once for all photos
     assert settings["num_threads"] == 3
     assert torch.backends.cudnn.deterministic
     assert len(settings["checkpoint_sha256"]) == 64

@@ -256,3 +256,15 @@ def test_parameter_counts():
 
     assert round(count("model") / 1e6, 2) == 31.26
     assert count("demo") <= 4e6
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+@pytest.mark.parametrize("entry", ["model", "ema"])
+def test_weights_that_are_not_finite_are_refused(tmp_path, value, entry):
+    model = build_model(SMALL)
+    extra = {"ema": build_model(SMALL).state_dict()} if entry == "ema" else {}
+    name = "refinement_network.head.bias"  # infinite, its alpha would be clamped to 1
+    extra.get("ema", model.state_dict())[name].fill_(value)
+    save_checkpoint(tmp_path / "damaged.pth", model, **extra)
+    with pytest.raises(InputError, match=rf"damaged\.pth .*not finite.*: {name}; use another"):
+        load_model(tmp_path / "damaged.pth")

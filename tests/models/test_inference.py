@@ -179,3 +179,22 @@ def test_a_prepared_network_is_used_as_it_is(model, monkeypatch):
     np.testing.assert_array_equal(predict_alpha(network, photo(200, 150)), alpha)
     with pytest.raises(InputError, match=r"prepared in torch\.float32; for precision='bf16'"):
         predict_alpha(network, photo(5, 5), precision="bf16")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "coarse_network.alpha_heads.2.weight",
+        "coarse_network.trimap_heads.2.bias",
+        "coarse_network.decoder.0.weight",
+        "refinement_network.encoder.0.0.0.weight",
+    ],
+)
+def test_an_alpha_that_is_not_finite_is_refused(model, name, value):
+    model = copy.deepcopy(model)
+    model.state_dict()[name].view(-1)[0] = value
+    network = prepare(model, "fp32")
+    for predicting in (predict_alpha, predict):
+        with pytest.raises(InputError, match=r"not finite.*another checkpoint"):
+            predicting(network, photo(200, 150))
