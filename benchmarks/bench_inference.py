@@ -195,8 +195,10 @@ class Bench:
             model = build_model(CONFIGS[name]).eval().to(self.device)
             network = prepare(model, "fp32")
             for size in ((512, 512), HD):
-                coarse = partial(network.coarse, self.photo(size))
-                runs = {"prepare": partial(prepare, model, "fp32"), "coarse": coarse}
+                runs: dict[str, Callable[[], Any]] = {
+                    "prepare": partial(prepare, model, "fp32"),
+                    "coarse": partial(network.coarse, self.photo(size)),
+                }
                 times = self.alternate(runs)
                 told_of = ", ".join(f"{run} {told(seconds)}" for run, seconds in times.items())
                 print(f"  {name} at {size[0]}x{size[1]}: {told_of}")
