@@ -23,6 +23,7 @@ from engine.profiling import Case, Measurement, count_parts, measure_case
 from engine.provenance import device_name
 from models import CONFIGS, MattingModel, build_model, load_model
 from models.checkpoint import latest_checkpoint
+from models.config import with_settings
 from models.inference import PRECISIONS, resolve_precision
 from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
@@ -41,6 +42,7 @@ def parse_args() -> argparse.Namespace:
     what.add_argument("--src_train_dir", type=Path, help="run folder: its latest checkpoint")
     what.add_argument("--checkpoint", type=Path, help="ours or the authors' .pth")
     what.add_argument("--model_version", choices=CONFIGS, help="random weights")
+    add("--set", nargs="+", default=[], metavar="FIELD=VALUE", help="of that, as depths=(2,2,2,2)")
     sizes = parser.add_mutually_exclusive_group()
     sizes.add_argument(
         "--input_size",
@@ -66,6 +68,8 @@ def parse_args() -> argparse.Namespace:
     add("--gpus", type=int, nargs="*", help="one; none after it: the CPU (default: the first)")
     add("--num_threads", type=number(int, 1), default=count_cores(), help="of the network on a CPU")
     args = parser.parse_args()
+    if args.set and not args.model_version:
+        raise InputError("--set changes a --model_version; a checkpoint's network stays as it is")
     if max(args.unknown) > 100:
         raise InputError(f"--unknown {max(args.unknown):g}: a share is at most 100 percent")
     return args
@@ -95,7 +99,7 @@ def main() -> None:
 def open_model(args: argparse.Namespace) -> tuple[MattingModel, Path]:
     """The network, and the folder that results go to unless --output says otherwise."""
     if args.model_version:
-        model = build_model(CONFIGS[args.model_version]).eval()
+        model = build_model(with_settings(CONFIGS[args.model_version], args.set)).eval()
         return model, Path(f"profile_{args.model_version}")
     checkpoint = args.checkpoint or latest_checkpoint(args.src_train_dir)
     model = load_model(checkpoint)

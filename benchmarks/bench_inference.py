@@ -1,6 +1,6 @@
 """Inference against the backbone alone, per region, in memory and in bf16, in one run.
 
-    python -m benchmarks.bench_inference --checkpoint checkpoints/demo.pth
+    python -m benchmarks.bench_inference --checkpoint checkpoints/portrait.pth
     python -m benchmarks.bench_inference --only ratio --rounds 15
 
 The paper's network with random weights; the unknown cells lie along a person's outline. The floor
@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,28 +25,33 @@ import torch
 from torch import Tensor
 
 from DemoData.generate import generate
+from DemoData.portrait import draw_portrait
 from engine.distributed import choose_gpus, use_device
 from engine.measuring import measure_peak, synchronise
 from engine.profiling import forced_cells, portrait_maps
 from engine.provenance import device_name
 from models import CONFIGS, MattingModel, build_model, load_model, predict_alpha, prepare
+from models.config import with_settings
 from models.folding import fold_for_inference
 from P3MData.data_loader import P3MDataset
+from utils.arguments import OneSentenceParser
 from utils.metrics import measure
 from utils.parallel import count_cores
 
 HD, UHD, EIGHT_K = (1152, 1792), (2304, 3456), (4352, 7680)  # 8K is 4320x7680, padded
-SECTIONS = ("ratio", "regions", "memory", "bf16", "prepare")
+SECTIONS = ("ratio", "regions", "memory", "bf16", "photo", "prepare")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = OneSentenceParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
     add("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
     add("--rounds", type=int, default=7)
-    add("--checkpoint", type=Path, help="for bf16's difference: a trained one")
+    add("--model_version", choices=CONFIGS, default="model", help="the network with random weights")
+    add("--set", nargs="+", default=[], metavar="FIELD=VALUE", help="of that, as depths=(2,2,2,2)")
+    add("--checkpoint", type=Path, nargs="+", default=[], help="trained ones, for photo and bf16")
     add("--gpus", type=int, nargs="*", help="one; none after it: the CPU")
     add("--num_threads", type=int, default=count_cores())
     add(
@@ -60,13 +65,15 @@ def main() -> None:
     what = "processor time" if args.processor_time else "wall time"
     print(f"{device_name(device)}, {args.num_threads} threads, torch {torch.__version__}, {what}")
     torch.manual_seed(0)
-    model = build_model(CONFIGS["model"]).eval().to(device)
+    config = with_settings(CONFIGS[args.model_version], args.set)
+    model = build_model(config).eval().to(device)
     bench = Bench(model, device, args.rounds, args.processor_time)
     sections: dict[str, Callable[[], None]] = {
         "ratio": bench.compare_with_backbone,
         "regions": bench.time_regions,
         "memory": bench.measure_memory,
         "bf16": partial(bench.compare_bf16, args.checkpoint),
+        "photo": partial(bench.time_photo, args.checkpoint),
         "prepare": bench.time_preparation,
     }
     with torch.inference_mode():
@@ -154,7 +161,19 @@ class Bench:
     def run_once(self, network: MattingModel, size: tuple[int, int]) -> None:
         network(self.photo(size))
 
-    def compare_bf16(self, checkpoint: Path | None) -> None:
+    def time_photo(self, checkpoints: Sequence[Path]) -> None:
+        """From an array of 1080x1440 to its alpha, for each trained network."""
+        drawn = draw_portrait(np.random.default_rng(5), 1440).image
+        photo = np.ascontiguousarray(drawn[:, 180:1260])  # 1440 high, 1080 wide
+        runs = {}
+        for path in checkpoints:
+            for precision in ("fp32", "bf16"):
+                network = prepare(load_model(path, self.device), precision)
+                runs[f"{path.name} {precision}"] = partial(predict_alpha, network, photo)
+        for name, seconds in self.alternate(runs).items():
+            print(f"  {name}: {told(seconds)}")
+
+    def compare_bf16(self, checkpoints: Sequence[Path]) -> None:
         """bf16 against our own float32: time at HD, and the alphas of a trained network."""
         image = self.photo(HD)
         maps = portrait_maps(cells_of(HD), 7)
@@ -171,10 +190,10 @@ class Bench:
         for part in ("", " coarse"):
             ratio = np.median(times["fp32" + part] / times["bf16" + part])
             print(f"  bf16{part:7} {told(times['bf16' + part])}, {ratio:.2f} x as fast as fp32")
-        if checkpoint is None:
+        if not checkpoints:
             print("  bf16's difference: name a trained --checkpoint")
             return
-        trained = load_model(checkpoint, self.device)
+        trained = load_model(checkpoints[0], self.device)
         networks = [prepare(trained, precision) for precision in ("fp32", "bf16")]
         differences, scores = [], []
         with tempfile.TemporaryDirectory() as folder:

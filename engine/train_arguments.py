@@ -9,12 +9,12 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from engine.run_state import check_new, read_arguments
 from models import CONFIGS, MattingConfig
+from models.config import with_settings
 from models.losses import TERMS
 from P3MData.augment import RANGES, V2_SCALE
 from utils.arguments import OneSentenceParser, number
@@ -128,6 +128,13 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     add("--num_neighbours", type=positive, help="K of the cross region attention")
     add("--no_attention", action="store_true", help="ablation: refine every region by itself")
     add("--no_refinement", action="store_true", help="ablation: coarse network only")
+    add(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="of models/config.py, as depths=(2,2,2,2)",
+    )
     start = group.add_mutually_exclusive_group()
     add = start.add_argument
     add("--pretrained", action="store_true", help="begin with ImageNet weights (default of model)")
@@ -241,17 +248,14 @@ def check(values: Mapping[str, Any]) -> None:
 
 def network_config(values: Mapping[str, Any]) -> MattingConfig:
     """The network that the options ask for."""
-    config = CONFIGS[values["model_version"]]
-    changes: dict[str, Any] = {}
-    if values["backbone"]:
-        changes["backbone"] = values["backbone"]
-    if values["num_neighbours"]:
-        changes["num_neighbours"] = values["num_neighbours"]
-    if values["no_attention"]:
-        changes["cross_region_attention"] = False
-    if values["no_refinement"]:
-        changes["refinement"] = False
-    return replace(config, **changes)
+    paper = {
+        "backbone": values["backbone"],
+        "num_neighbours": values["num_neighbours"],
+        "cross_region_attention": False if values["no_attention"] else None,
+        "refinement": False if values["no_refinement"] else None,
+    }
+    settings = [f"{name}={value}" for name, value in paper.items() if value is not None]
+    return with_settings(CONFIGS[values["model_version"]], [*settings, *values["set"]])
 
 
 def to_plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, get_args, get_origin, get_type_hints
 
 from utils.errors import InputError
 
@@ -47,6 +50,34 @@ class MattingConfig:
             )
         if self.stem_widths is not None and len(self.stem_widths) != 3:
             raise InputError(f"stem_widths must be three numbers, not {self.stem_widths}")
+
+
+def with_settings(config: MattingConfig, settings: Sequence[str]) -> MattingConfig:
+    """The same configuration with other values.
+
+    Args:
+        settings: each FIELD=VALUE as Python writes it, as blocks=0 or decoder_widths=(64,32).
+
+    Raises:
+        InputError: no such field, or a value that cannot be its.
+    """
+    hints = get_type_hints(MattingConfig)
+    changes: dict[str, Any] = {}
+    for text in settings:
+        name, _, value = text.partition("=")
+        if name not in hints:
+            raise InputError(f"{text} is no FIELD=VALUE; the fields are {', '.join(hints)}")
+        try:
+            changes[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            changes[name] = value  # a name needs no quotes
+        kinds = {get_origin(kind) or kind for kind in get_args(hints[name]) or [hints[name]]}
+        if hints[name] == tuple[int, ...]:
+            kinds = {tuple}
+        if type(changes[name]) not in kinds:
+            known = " or ".join(sorted(kind.__name__ for kind in kinds))
+            raise InputError(f"{text}: {name} is {known}, not {value!r}")
+    return replace(config, **changes)
 
 
 CONFIGS: dict[str, MattingConfig] = {
