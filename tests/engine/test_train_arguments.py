@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -21,7 +22,6 @@ def parse(train_dir, *words):
 @pytest.mark.parametrize(
     "words, said",
     [
-        ("--crop_size 900", "--crop_size 900 is no multiple of 128"),
         ("--crop_size 0", "--crop_size: 0 is not a whole number from 1 up"),
         ("--lr nan", "--lr: nan is not a number above 0"),
         ("--lr inf", "--lr: inf is not"),
@@ -30,6 +30,14 @@ def parse(train_dir, *words):
         ("--batch_size 1.5", "--batch_size: 1.5 is not a whole number"),
         ("--ema 1", "--ema 1.0 would never move"),
         ("--replace_share 2", "--replace_share 2.0 is more than 1"),
+        ("--empty_share 1.1", "--empty_share 1.1 is more than 1"),
+        ("--portraits a b c --edge_weight 1 2", "--edge_weight takes one number, or one for each"),
+        ("--portrait_repeat 1 2", "--portrait_repeat takes one number, or one for each folder"),
+        ("--set depth=3", "depth=3 is no FIELD=VALUE; the fields are backbone"),
+        ("--set blocks=many", "blocks is int, not 'many'"),
+        ("--set num_heads=3", "num_heads is NoneType or tuple, not '3'"),
+        ("--set refinement", "refinement is bool, not ''"),
+        ("--set attention_heads=3", "attention_width 128 must be a multiple"),
         ("--schedule cosine", "needs --schedule_steps"),
         ("--schedule cosine --schedule_steps 5 --warmup_steps 5", "more than --warmup_steps"),
         ("--loss_weights alfa=1", "alfa is no loss term"),
@@ -138,3 +146,14 @@ def test_missing_data_is_refused(main, tmp_path):
         with pytest.raises(InputError, match=said):
             main(tmp_path, tmp_path / "run", model_version="demo")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_papers_ablations_are_names_for_settings(tmp_path):
+    paper = ["--backbone", "swin_small_patch4_window7_224", "--num_neighbours", "4"]
+    paper += ["--no_attention", "--no_refinement"]
+    same = ["backbone=swin_small_patch4_window7_224", "num_neighbours=4"]
+    same += ["cross_region_attention=False", "refinement=False"]
+    configs = [network_config(parse(tmp_path, *words)) for words in (paper, ["--set", *same])]
+    assert configs[0] == configs[1] != CONFIGS["model"]
+    config = network_config(parse(tmp_path, "--set", "depths=(1,1,1,1)", "embed_dim=None"))
+    assert config == replace(CONFIGS["model"], depths=(1, 1, 1, 1))

@@ -16,6 +16,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import train
+from engine.batches import open_portraits, open_training_set
 from engine.train_arguments import parse_arguments
 from engine.watch import Watch
 from models import CONFIGS, build_model, predict_alpha
@@ -24,8 +25,8 @@ from P3MData.data_loader import P3MDataset
 from tests.engine.tiny_run import TINY, command
 from tests.models import authors_stand_in
 from utils.errors import InputError
-from utils.images import write_image
-from utils.metrics import measure
+from utils.images import read_alpha, read_photo, write_image
+from utils.metrics import measure, overlap
 
 HERE = Path(__file__).parent
 
@@ -453,3 +454,92 @@ def test_compiling_changes_nothing(run, tmp_path, monkeypatch):
     assert compiled == [{"dynamic": False}]
     plain, made = (losses(tmp_path / name)["loss/total"] for name in ("plain", "compiled"))
     assert made == pytest.approx(plain, rel=1e-5)
+
+
+def test_a_crop_that_the_network_cannot_take_is_refused(run, tmp_path):
+    with pytest.raises(InputError, match="--crop_size 192 is no multiple of 128"):
+        run(tmp_path / "run", crop_size=192)
+
+
+@pytest.fixture(scope="module")
+def portraits(data_root, tmp_path_factory):
+    """Two folders of one's own portraits and a table that splits the first."""
+    root = tmp_path_factory.mktemp("own")
+    for folder, names in (("real", "ab"), ("other", "c")):
+        for name in names:
+            for layer, source in (("image", "blurred_image"), ("alpha", "mask")):
+                target = root / folder / layer / f"{name}.png"
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(data_root / f"P3M-10K/train/{source}/{name}.png", target)
+    (root / "table.csv").write_text("name,split\na,train\nb,val\n")
+    return root
+
+
+def test_portraits_of_several_folders_count_as_often_as_told(portraits, tmp_path):
+    folders = [portraits / "real", portraits / "other"]
+    words = command(tmp_path, tmp_path / "run", no_p3m=True, portraits=folders)
+    words += ["--portrait_repeat", "2", "3", "--split", f"{portraits}/table.csv:train"]
+    words += ["--edge_weight", "0.25", "0"]
+    words[words.index("tiny")] = "demo"
+    settings = parse_arguments("", words)
+    for part in open_portraits(settings):
+        part.solve()
+    dataset = open_training_set(settings)
+    assert dataset.samples.names == ["a", "a", "c", "c", "c"]
+    assert {dataset[i]["name"]: dataset[i]["edge_weight"] for i in range(5)} == {"a": 0.25, "c": 0}
+
+
+def test_edges_that_do_not_count_have_no_loss_at_full_size(run, portraits, tmp_path):
+    options = {"no_p3m": True, "portraits": [portraits / "real"], "max_steps": 2}
+    run(tmp_path / "all", **options)
+    run(tmp_path / "none", **options, edge_weight=0)
+    for term in ("alpha", "composite", "laplacian"):
+        assert (
+            next(iter(curves(tmp_path / "none")[f"loss/{term}"].values()))
+            == 0
+            < next(iter(curves(tmp_path / "all")[f"loss/{term}"].values()))
+        )
+    names = [f"loss/coarse_alpha_{stride}" for stride in (32, 16, 8)]
+    assert [next(iter(curves(tmp_path / "all")[n].values())) for n in names] == [
+        next(iter(curves(tmp_path / "none")[n].values())) for n in names
+    ]
+
+
+def test_ones_own_portraits_can_be_what_validation_measures(run, portraits, tmp_path):
+    own = {"val_portraits": [portraits / "real"], "val_split": f"{portraits}/table.csv:val"}
+    run(tmp_path / "run", max_steps=2, val_every=1, **own)
+    found = list(curves(tmp_path / "run")["validation/IoU"].values())
+    assert len(found) == 2 and all(0 <= value <= 1 for value in found)
+    model = load_model(tmp_path / "run/logger/0000000002.pth")
+    alpha = read_alpha(portraits / "real/alpha/b.png")
+    predicted = predict_alpha(model, read_photo(portraits / "real/image/b.png"), precision="fp32")
+    assert found[-1] == pytest.approx(overlap(predicted, alpha), abs=1e-3)
+
+
+def test_frozen_early_stages_stay_while_the_rest_learns(run, tmp_path, monkeypatch):
+    small = replace(
+        TINY, backbone="tf_efficientnet_lite0", decoder_widths=(8, 8),
+        embed_dim=None, depths=None, num_heads=None,
+    )  # fmt: skip
+    monkeypatch.setitem(CONFIGS, "tiny", small)
+    run(tmp_path / "run", max_steps=1, save_every=1, freeze_early=True, crop_size=96)
+    run(tmp_path / "run", max_steps=2, save_every=1, resume=True, crop_size=None, freeze_early=None)
+    before, after = (
+        load_model(tmp_path / f"run/logger/{step:010d}.pth").coarse_network.backbone
+        for step in (1, 2)
+    )
+    early = [
+        id(p) for stage in after.early_stages() for p in stage.state_dict(keep_vars=True).values()
+    ]
+    changed = [0, 0]
+    pairs = zip(
+        before.state_dict().values(), after.state_dict(keep_vars=True).values(), strict=True
+    )
+    for old, new in pairs:
+        changed[id(new) in early] += not torch.equal(old, new)
+    assert changed[0] > 50 and changed[1] == 0
+
+
+def test_early_stages_that_are_not_there_are_told(run, tmp_path):
+    with pytest.raises(InputError, match="--freeze_early is not for swin_tiny"):
+        run(tmp_path / "run", freeze_early=True)
