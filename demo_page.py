@@ -18,9 +18,11 @@ import numpy as np
 from engine.layers import LayerMaker, read_background
 from engine.prediction import Predictor
 from engine.predictors import load_predictor, needs_torch
+from utils.colour import convert_colours
 from utils.errors import InputError, run_script
 from utils.files import AnyPath
 from utils.images import read_photo
+from utils.metadata import read_profile
 
 BACKGROUNDS = ("green", "white", "black", "blur:25", "blur:60")
 KEPT = 600  # seconds that uploads and results stay on the disk
@@ -103,14 +105,14 @@ def build_page(predictor: Predictor, about: str, max_pixels: int) -> Any:
 def make_layers(
     predictor: Predictor, path: AnyPath, background: str, max_pixels: int
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return the photo, and its alpha, cut-out and composite.
+    """Return the photo, and its alpha, cut-out and composite, in sRGB: the page names no profile.
 
     Raises:
         InputError: the photo can't be read, or the background is none of BACKGROUNDS.
     """
     if background not in BACKGROUNDS:  # read_background would take a path on this machine, too
         raise InputError(f"background {background!r} is none of {', '.join(BACKGROUNDS)}")
-    photo = read_photo(path, max_pixels)
+    photo = convert_colours(read_photo(path, max_pixels), read_profile(path), None)
     (matte,) = predictor([photo])
     maker = LayerMaker(["alpha", "cutout", "composite"], read_background(background))
     return photo, maker(photo, matte.alpha, matte.trimap)

@@ -14,15 +14,18 @@ import cv2
 import numpy as np
 from PIL import ImageColor
 
+from utils.colour import convert_colours
 from utils.composition import composite, fit_background
 from utils.errors import InputError
 from utils.foreground import solve_fg_bg
 from utils.images import MAX_PIXELS, list_images, read_photo
+from utils.metadata import read_profile
 
 KEPT_MARGIN = 2  # transparent pixels around the person that keep a colour in a cut-out
 
-# (photo (H,W,3) uint8, alpha (H,W) float32, name) -> background (H,W,3) uint8
-Background = Callable[[np.ndarray, np.ndarray, str], np.ndarray]
+# (photo (H,W,3) uint8, alpha (H,W) float32, name, ICC profile of the photo or None: sRGB)
+# -> background (H,W,3) uint8 in that profile
+Background = Callable[[np.ndarray, np.ndarray, str, bytes | None], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -45,15 +48,21 @@ class LayerMaker:
     _solver: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __call__(
-        self, photo: np.ndarray, alpha: np.ndarray, trimap: np.ndarray, name: str = ""
+        self,
+        photo: np.ndarray,
+        alpha: np.ndarray,
+        trimap: np.ndarray,
+        name: str = "",
+        profile: bytes | None = None,
     ) -> dict[str, np.ndarray]:
-        """Make the layers.
+        """Make the layers; those with colours are in the photo's profile.
 
         Args:
             photo: (H, W, 3) uint8 RGB.
             alpha: (H, W) float32 in [0, 1].
             trimap: (H, W) uint8 0/128/255.
             name: of the photo; picks its background from a folder.
+            profile: the photo's, from read_metadata; None: sRGB.
 
         Returns:
             by kind: alpha (H, W) uint8 or uint16, cutout (H, W, 4) uint8, foreground and composite
@@ -71,7 +80,7 @@ class LayerMaker:
             if "cutout" in self.kinds:
                 layers["cutout"] = make_cutout(foreground, alpha)
             if "composite" in self.kinds:
-                background = self.background(photo, alpha, name)
+                background = self.background(photo, alpha, name, profile)
                 layers["composite"] = composite(foreground, background, to_integers(alpha, 8))
         return layers
 
@@ -106,6 +115,8 @@ def make_cutout(foreground: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 def read_background(text: str, max_pixels: int = MAX_PIXELS) -> Background:
     """Understand `--background`: a colour's name, #rrggbb, a photo, a folder, or blur:<pixels>.
 
+    A colour is one of sRGB; it and a photo are converted to the profile of the portrait.
+
     A photo is scaled to cover the portrait and cut at its middle. Of a folder every portrait gets
     one photo, the same in every run. blur:25 is the photo's own background behind a Gaussian of
     sigma 25 pixels, with the person left out of the sum.
@@ -116,28 +127,31 @@ def read_background(text: str, max_pixels: int = MAX_PIXELS) -> Background:
     path = Path(text)
 
     @lru_cache(maxsize=2)  # a video's frames, and most photos of one camera, are of one size
-    def fitted(picture: Path, size: tuple[int, int]) -> np.ndarray:
-        return fit_background(read_photo(picture, max_pixels), size)
+    def fitted(picture: Path, size: tuple[int, int], profile: bytes | None) -> np.ndarray:
+        colours = convert_colours(read_photo(picture, max_pixels), read_profile(picture), profile)
+        return fit_background(colours, size)
 
     if path.is_dir():
         files = list(list_images(path).values())
-        return lambda photo, _, name: fitted(
-            files[zlib.crc32(os.fsencode(name)) % len(files)], photo.shape[:2]
+        return lambda photo, _, name, profile=None: fitted(
+            files[zlib.crc32(os.fsencode(name)) % len(files)], photo.shape[:2], profile
         )
     if path.is_file():
         read_photo(path, max_pixels)  # what is wrong with it is said now
-        return lambda photo, _, __: fitted(path, photo.shape[:2])
+        return lambda photo, _, __, profile=None: fitted(path, photo.shape[:2], profile)
     if text.startswith("blur:"):
         sigma = _blur_sigma(text)
-        return lambda photo, alpha, _: blur_background(photo, alpha, sigma)
+        return lambda photo, alpha, _, __=None: blur_background(photo, alpha, sigma)
     try:
-        colour = ImageColor.getrgb(text)[:3]
+        colour = np.array(ImageColor.getrgb(text)[:3], np.uint8)
     except ValueError:
         raise InputError(
             f"--background {text!r} is neither a colour (green, #00ff00), nor a photo or folder "
             "that is there, nor blur:<pixels>"
         ) from None
-    return lambda photo, _, __: np.full(photo.shape, colour, np.uint8)
+    return lambda photo, _, __, profile=None: np.broadcast_to(
+        convert_colours(colour[None, None], None, profile), photo.shape
+    )
 
 
 def _blur_sigma(text: str) -> float:

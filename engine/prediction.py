@@ -115,10 +115,11 @@ def _write_layers(outcome: Outcome, layers: LayerMaker) -> Outcome:
     assert outcome.photo is not None and outcome.matte is not None
     job, matte = outcome.job, outcome.matte
     try:
-        made = layers(outcome.photo, matte.alpha, matte.trimap, job.source.name)
         metadata = read_metadata(job.source)
+        made = layers(outcome.photo, matte.alpha, matte.trimap, job.source.name, metadata.icc)
         for kind, path in job.outputs.items():
-            write_image(path, made[kind], metadata=metadata)
+            said = metadata.elsewhere() if kind == "composite" else metadata
+            write_image(path, made[kind], metadata=said)
     except (InputError, OSError) as error:
         return Outcome(job, error=error)
     return Outcome(job)

@@ -10,6 +10,7 @@ from PIL import Image
 import demo_page
 from engine.prediction import PlainMatte
 from tests.headless import open_browser
+from tests.utils.profiles import PROFILES, shown
 from utils.errors import InputError
 from utils.images import write_image
 
@@ -40,6 +41,18 @@ def photo(tmp_path):
     picture[10:30, 20:40] = (255, 120, 60)
     write_image(tmp_path / "me.png", picture)
     return tmp_path / "me.png"
+
+
+def test_the_page_shows_colours_as_srgb(tmp_path):
+    Image.new("RGB", (32, 24), (220, 40, 40)).save(tmp_path / "a.png", icc_profile=PROFILES["P3"])
+
+    def predictor(photos):
+        return [PlainMatte(np.ones((24, 32), np.float32), np.zeros((24, 32), np.uint8))]
+
+    photo, layers = demo_page.make_layers(predictor, tmp_path / "a.png", "white", 5000)
+    wanted = shown(Image.open(tmp_path / "a.png"))
+    for picture in (photo, layers["cutout"][..., :3], layers["composite"]):
+        assert np.abs(picture - wanted).max() <= 2
 
 
 def test_a_photo_becomes_alpha_cutout_and_composite(address, photo):

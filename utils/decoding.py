@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import struct
-import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, PngImagePlugin, UnidentifiedImageError, features
 
-from utils.errors import InputError, MissingError
-from utils.files import AnyPath
+from utils.colour import to_rgb
+from utils.errors import InputError, MissingError, say_once
+from utils.files import AnyPath, refuse_stand_in
 
 # open_header has a limit of its own, which callers choose; Pillow's could not be raised.
 Image.MAX_IMAGE_PIXELS = None
@@ -75,7 +74,7 @@ def open_picture(path: AnyPath, max_pixels: int) -> Image.Image:
     with guard(path), open_header(path, max_pixels) as picture:
         count = getattr(picture, "n_frames", 1)
         if count > 1 and picture.format != "MPO":  # a camera's JPEG has its previews behind it
-            _say_once(f"note: {path} holds {count} pictures; the first is read")
+            say_once(f"note: {path} holds {count} pictures; the first is read")
         picture.load()
         turn = TURNS.get(orientation(picture))
         if picture.mode == "F" or picture.mode.startswith("I"):
@@ -121,6 +120,7 @@ def guard(path: AnyPath) -> Iterator[None]:
     except MemoryError as error:
         raise InputError(f"{path} needs more memory than there is; shrink it") from error
     except UnidentifiedImageError as error:
+        refuse_stand_in(path, "picture")
         raise InputError(f"{path} can't be read as {NAMES}: {_what_else(path)}") from error
     except BROKEN as error:
         raise InputError(f"{path} can't be read: it is broken or truncated ({error})") from error
@@ -160,11 +160,6 @@ def _what_else(path: Path) -> str:
     )
 
 
-@cache
-def _say_once(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
-
-
 def _as_16_bits(picture: Image.Image, path: AnyPath) -> Image.Image:
     """A grey picture of 16 or 32 bits, whole numbers or floats in [0, 1], as one of 16 bits."""
     values = np.asarray(picture)
@@ -190,13 +185,17 @@ def has_alpha(picture: Image.Image) -> bool:
 
 
 def as_rgb(picture: Image.Image) -> np.ndarray:
-    """(H, W, 3) uint8, whatever the mode; transparency is dropped and the colours kept."""
+    """(H, W, 3) uint8, whatever the mode; transparency is dropped and the colours kept.
+
+    They are in the picture's own profile, if that is one of RGB, else in sRGB (`to_rgb`).
+    """
     if picture.mode.startswith("I"):
-        grey = to_8_bits(np.asarray(picture))
-        return np.repeat(grey[..., None], 3, axis=2)
-    if picture.mode == "P" and "transparency" in picture.info:
+        info = picture.info
+        picture = Image.fromarray(to_8_bits(np.asarray(picture)))
+        picture.info = info
+    elif picture.mode == "P" and "transparency" in picture.info:
         picture = picture.convert("RGBA")
-    return np.array(picture.convert("RGB"))
+    return np.array(to_rgb(picture))
 
 
 def to_8_bits(values: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 
 SHOWN = 10  # of a list in a message
 
@@ -28,6 +29,12 @@ def listing(items: Sequence[str], separator: str = "; ", shown: int = SHOWN) -> 
 def tell(error: Exception) -> None:
     """Print a mistake as every script does."""
     print(f"error: {error}", file=sys.stderr, flush=True)
+
+
+@cache
+def say_once(sentence: str) -> None:
+    """Print to stderr what the user should know and nothing fails of."""
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def run_script(main: Callable[[], int | None]) -> None:

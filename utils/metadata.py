@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PIL import Image
 
+from utils.colour import has_broken_profile, kept_profile
+from utils.decoding import open_header, orientation
+from utils.errors import say_once
 from utils.files import AnyPath
 
 # Of the main directory: description, make, model, software, date, artist, copyright. The rest
 # says how the file stores its pixels, or, as orientation, would be wrong once they are upright.
 KEPT_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
 EXIF_IFD, GPS_IFD = 0x8769, 0x8825
-# Of the camera's directory: the maker's note (may hold a preview of the whole photo), the sizes,
-# and a pointer to a directory that is not copied.
-DROPPED_EXIF_TAGS = (0x927C, 0xA002, 0xA003, 0xA005)
+# Of the camera's directory: the maker's note (may hold a preview of the whole photo), the colour
+# space (what the profile doesn't say is sRGB), the sizes, a pointer to a directory that is not
+# copied, and where the subject lay before the photo was turned upright.
+DROPPED_EXIF_TAGS = (0x927C, 0xA001, 0xA002, 0xA003, 0xA005, 0x9214, 0xA214)
 MAX_JPEG_EXIF = 65_533  # bytes; a JPEG segment holds no more
 BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, EOFError, struct.error)
 
@@ -26,9 +32,9 @@ class Metadata:
     """Colour profile, EXIF without orientation and thumbnail, and resolution of a photo.
 
     Attributes:
-        icc: an RGB profile, or None.
+        icc: the RGB profile of the colours that read_photo gives, or None: sRGB.
         exif: as bytes, or None.
-        dpi: pixels an inch, (horizontal, vertical), or None.
+        dpi: pixels an inch, (horizontal, vertical) once the photo is upright, or None.
     """
 
     icc: bytes | None = None
@@ -48,39 +54,66 @@ class Metadata:
                 options["exif"] = self.exif
         return options
 
+    def elsewhere(self) -> Metadata:
+        """The same without GPS: for a picture that shows the person before another scene."""
+
+        def load() -> Image.Exif:
+            exif = Image.Exif()
+            exif.load(self.exif or b"")
+            return exif
+
+        return replace(self, exif=_exif(load, gps=False))
+
 
 def read_metadata(path: AnyPath) -> Metadata:
-    """Read what can be kept; a broken part counts as absent, for the pixels matter more."""
+    """Read what can be kept; a broken part counts as absent, for the pixels matter more.
+
+    Of a broken profile one sentence tells.
+    """
     try:
-        with Image.open(path) as picture:
-            return Metadata(_profile(picture), _exif(picture), _dpi(picture))
+        with open_header(path, sys.maxsize) as picture:
+            return Metadata(
+                _profile(picture, path), _exif(picture.getexif, gps=True), _dpi(picture)
+            )
     except BROKEN:
         return Metadata()
 
 
-def _profile(picture: Image.Image) -> bytes | None:
-    """The profile, if it is one of RGB: of a CMYK or grey photo the colours were converted."""
-    icc = picture.info.get("icc_profile")
-    return icc if isinstance(icc, bytes) and icc[16:20] == b"RGB " else None
+def read_profile(path: AnyPath) -> bytes | None:
+    """The profile alone, as `read_metadata` has it."""
+    try:
+        with open_header(path, sys.maxsize) as picture:
+            return _profile(picture, path)
+    except BROKEN:
+        return None
+
+
+def _profile(picture: Image.Image, path: AnyPath) -> bytes | None:
+    if has_broken_profile(picture):
+        say_once(f"note: the colour profile of {path} is broken; its colours are taken as sRGB")
+    return kept_profile(picture)
 
 
 def _dpi(picture: Image.Image) -> tuple[float, float] | None:
     try:
         x, y = (float(value) for value in picture.info["dpi"])
+        if x != y and orientation(picture) >= 5:
+            x, y = y, x
     except (*BROKEN, ZeroDivisionError):
         return None
     return (x, y) if 1 <= x < 65536 and 1 <= y < 65536 else None
 
 
-def _exif(picture: Image.Image) -> bytes | None:
+def _exif(load: Callable[[], Image.Exif], gps: bool) -> bytes | None:
     try:
-        found, kept = picture.getexif(), Image.Exif()
+        found, kept = load(), Image.Exif()
         for tag in KEPT_TAGS:
             if tag in found:
                 kept[tag] = _as_stored(found[tag])
         camera = found.get_ifd(EXIF_IFD).items()
         kept[EXIF_IFD] = {k: _as_stored(v) for k, v in camera if k not in DROPPED_EXIF_TAGS}
-        kept[GPS_IFD] = {k: _as_stored(v) for k, v in found.get_ifd(GPS_IFD).items()}
+        place = found.get_ifd(GPS_IFD) if gps else {}
+        kept[GPS_IFD] = {k: _as_stored(v) for k, v in place.items()}
         for directory in (EXIF_IFD, GPS_IFD):
             if not kept[directory]:
                 del kept[directory]

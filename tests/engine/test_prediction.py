@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from engine.jobs import Formats, Job, find_sources, plan_jobs
+from engine.jobs import KINDS, Formats, Job, find_sources, plan_jobs
 from engine.layers import LayerMaker, read_background
 from engine.prediction import Outcome, batches_by_size, map_ahead, predict_photos
+from tests.utils.profiles import PROFILES, shown
 from utils.errors import InputError
 from utils.images import read_alpha, write_image
 
@@ -100,3 +102,94 @@ def test_batches_hold_equal_sizes_and_lose_nothing():
         assert len(batch) <= 4
         heights = {None if o.photo is None else (o.photo.shape[0] + 127) // 128 for o in batch}
         assert len(heights) == 1
+
+
+def write_kinds(photo, output, background="green"):
+    """Matte one photo, all of it background on the left; returns the pictures by kind."""
+    jobs, _ = plan_jobs(find_sources(str(photo)), output, KINDS, Formats())
+    layers = LayerMaker(KINDS, read_background(str(background)), solve=False)
+
+    def predictor(photos):
+        alphas = [np.zeros(photo.shape[:2], np.float32) for photo in photos]
+        for alpha in alphas:
+            alpha[:, alpha.shape[1] // 2 :] = 1
+        return [FakeMatte(alpha, np.full(alpha.shape, 128, np.uint8)) for alpha in alphas]
+
+    (outcome,) = predict_photos(jobs, predictor, layers)
+    assert outcome.error is None
+    return {kind: Image.open(path) for kind, path in jobs[0].outputs.items()}
+
+
+def patches(path, mode="RGB", icc=None):
+    """Four colours that any profile has, in (16, 16) squares, as if they were in that profile."""
+    colours = np.array([(220, 40, 40), (40, 160, 90), (60, 60, 200), (240, 240, 240)], np.uint8)
+    picture = Image.fromarray(colours.reshape(2, 2, 3).repeat(16, 0).repeat(16, 1)).convert(mode)
+    options = {"quality": 100, "subsampling": 0} if path.suffix == ".jpg" else {}
+    picture.save(path, icc_profile=icc, **options)
+    return path
+
+
+PORTRAITS = [
+    ("a.png", "RGB", None),
+    ("a.png", "RGB", "sRGB"),
+    ("a.jpg", "RGB", "P3"),
+    ("a.png", "L", "grey"),
+    ("a.png", "L", "P3"),
+    ("a.jpg", "CMYK", "CMYK"),
+    ("a.png", "RGB", "one way"),
+    ("a.png", "RGB", "broken"),
+]
+
+
+@pytest.mark.parametrize(("name", "mode", "kind"), PORTRAITS)
+def test_a_background_shows_in_its_own_colours_under_any_photo(tmp_path, name, mode, kind):
+    icc = {**PROFILES, "broken": b"broken", None: None}
+    photo = patches(tmp_path / name, mode, icc[kind])
+    (tmp_path / "many").mkdir()
+    backgrounds = {
+        "#dc2828": np.full((32, 32, 3), (220, 40, 40)),
+        patches(tmp_path / "plain.png"): shown(Image.open(tmp_path / "plain.png")),
+        patches(tmp_path / "wide.png", icc=PROFILES["P3"]): None,
+        patches(tmp_path / "grey.png", "L", PROFILES["grey"]): None,
+        patches(tmp_path / "inks.jpg", "CMYK", PROFILES["CMYK"]): None,
+        patches(tmp_path / "many" / "one way.png", icc=PROFILES["one way"]).parent: None,
+    }
+    for i, (background, wanted) in enumerate(backgrounds.items()):
+        if wanted is None:
+            file = background if background.is_file() else background / "one way.png"
+            wanted = shown(Image.open(file))
+        composite = write_kinds(photo, tmp_path / f"o{i}", background)["composite"]
+        scene = np.abs(shown(composite) - wanted)[:, :16]
+        assert scene.max() <= (30 if "wide" in str(background) and kind != "P3" else 5), background
+        person = np.abs(shown(composite) - shown_portrait(photo, kind))[:, 16:]
+        assert person.max() <= 5, background
+
+
+def shown_portrait(photo, kind):
+    picture = Image.open(photo)
+    if kind == "broken":
+        del picture.info["icc_profile"]
+    return shown(picture)
+
+
+def test_a_video_frame_is_srgb_and_so_becomes_its_background(tmp_path):
+    wide = patches(tmp_path / "wide.png", icc=PROFILES["P3"])
+    frame, alpha = np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), np.float32)
+    layers = LayerMaker(["composite"], read_background(str(wide)), solve=False)
+    composite = layers(frame, alpha, np.zeros((32, 32), np.uint8))["composite"]
+    assert np.abs(composite - shown(Image.open(wide))).max() <= 2
+
+
+def test_each_kind_inherits_what_is_true_of_it(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "maker"
+    exif.get_ifd(0x8825)[2] = (52.0, 31.0, 12.0)
+    exif.get_ifd(0x1)[0x201] = 99  # a thumbnail
+    options = {"exif": exif, "icc_profile": PROFILES["P3"], "dpi": (300, 150)}
+    Image.new("RGB", (30, 20), (200, 30, 30)).save(tmp_path / "a.jpg", **options)
+    for kind, picture in write_kinds(tmp_path / "a.jpg", tmp_path / "o").items():
+        said, coloured = picture.getexif(), kind not in ("alpha", "trimap")
+        assert picture.size == (20, 30) and 0x0112 not in said and not said.get_ifd(0x1), kind
+        assert ("icc_profile" in picture.info) == (said.get(0x010F) == "maker") == coloured, kind
+        assert bool(said.get_ifd(0x8825)) == (kind in ("cutout", "foreground")), kind
+        assert [round(value) for value in picture.info["dpi"]] == [150, 300], kind

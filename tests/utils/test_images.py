@@ -276,6 +276,9 @@ def test_files_that_are_no_photos(tmp_path, photo):
     (tmp_path / "zero.jpg").touch()
     with pytest.raises(InputError, match=r"zero\.jpg is empty"):
         read_photo(tmp_path / "zero.jpg")
+    (tmp_path / "page.jpg").write_text("<!DOCTYPE html><p>Sign in")
+    with pytest.raises(InputError, match=r"page\.jpg is no picture but a web page"):
+        read_photo(tmp_path / "page.jpg")
     (tmp_path / "text.jpg").write_text("not a picture")
     with pytest.raises(InputError, match=r"text\.jpg can't be read as JPEG, PNG"):
         read_photo(tmp_path / "text.jpg")
