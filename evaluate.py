@@ -40,7 +40,7 @@ def parse_args() -> argparse.Namespace:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--src_train_dir", type=Path, help="run folder: its latest checkpoint")
     what.add_argument("--checkpoint", type=Path, help="ours or the authors' .pth")
-    what.add_argument("--predictions", type=Path, help="folder of alphas: png, jpg, tiff, npy")
+    what.add_argument("--predictions", type=Path, help="folder of alphas: png, tiff, npy, ...")
     add("--dataset", choices=DATASETS, default="P3M")
     add("--privacy_data", type=int, choices=(0, 1), default=1, help="P3M-500-P (1) or -NP (0)")
     add("--data_root", type=Path, default=Path("Datasets"))

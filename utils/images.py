@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from utils.decoding import (
     KINDS,
@@ -49,7 +50,7 @@ def read_alpha(path: AnyPath, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 
     Raises:
         MissingError, InputError: as `read_photo`; and if the mask has colours or an alpha channel
-            of its own, or claims 16 bits and uses only the lowest 8.
+            of its own, or is opaque nowhere near (see `refuse_faint`).
     """
     picture = open_picture(path, max_pixels)
     if has_alpha(picture):
@@ -57,14 +58,19 @@ def read_alpha(path: AnyPath, max_pixels: int = MAX_PIXELS) -> np.ndarray:
             f"{path} has an alpha channel (mode {picture.mode}); a mask is one grey channel: "
             "save that channel as a grey PNG"
         )
+    mask = grey_values(picture, path)
+    refuse_faint(mask, path)
+    return mask if mask.dtype == np.uint8 else to_8_bits(mask)
+
+
+def grey_values(picture: Image.Image, path: AnyPath) -> np.ndarray:
+    """Return (H, W) uint8 or uint16 of a picture of `open_picture` without alpha channel.
+
+    Raises:
+        InputError: it has colours.
+    """
     if picture.mode.startswith("I"):
-        values = np.asarray(picture)
-        if 0 < values.max() <= 255:
-            raise InputError(
-                f"{path} is a 16-bit mask, but its largest value is {values.max()} of 65535; "
-                "scale it or save it with 8 bits"
-            )
-        return to_8_bits(values)
+        return np.asarray(picture)
     if picture.mode in ("1", "L"):
         return np.array(picture.convert("L"))
     colours = np.array(picture.convert("RGB"))
@@ -73,18 +79,40 @@ def read_alpha(path: AnyPath, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     return np.ascontiguousarray(colours[..., 1])
 
 
+def refuse_faint(mask: np.ndarray, path: AnyPath) -> None:
+    """Refuse a mask of 0 and 1, and 8-bit values in 16 bits.
+
+    Args:
+        mask: (H, W) uint8 or uint16.
+        path: it was read from; for the message.
+
+    Raises:
+        InputError: no pixel reaches more than 1/255 of the type's range, but some are not 0.
+    """
+    highest, top = int(mask.max()), int(np.iinfo(mask.dtype).max)
+    if 0 < highest <= top // 255:
+        remedy = f"multiply it by {top}" if highest == 1 else "scale it, or save it with 8 bits"
+        raise InputError(
+            f"{path} has {8 * mask.itemsize} bits, but its largest value is {highest} of {top}; "
+            + remedy
+        )
+
+
 def read_rgba(path: AnyPath, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Read a cut-out: (H, W, 4) uint8, RGB not multiplied by alpha.
 
     Raises:
-        MissingError, InputError: as `read_photo`; and if it has no alpha channel.
+        MissingError, InputError: as `read_photo`; and if it has no alpha channel, or one that is
+            opaque nowhere near.
     """
     picture = open_picture(path, max_pixels)
     if not has_alpha(picture):
         raise InputError(
             f"{path} has no alpha channel (mode {picture.mode}); expected an RGBA cut-out"
         )
-    return np.array(picture.convert("RGBA"))
+    cutout = np.array(picture.convert("RGBA"))
+    refuse_faint(cutout[..., 3], path)
+    return cutout
 
 
 def read_size(path: AnyPath) -> tuple[int, int]:

@@ -209,7 +209,10 @@ def check_alpha(alpha: np.ndarray, name: str) -> None:
     if alpha.dtype in INTEGERS:
         return
     if not np.issubdtype(alpha.dtype, np.floating):
-        raise InputError(f"{name} is of type {alpha.dtype}; give uint8, uint16 or float in [0, 1]")
+        raise InputError(
+            f"{name} is of type {alpha.dtype}; give uint8 (0 to 255), uint16 (0 to 65535) or "
+            "float (0 to 1)"
+        )
     bad = alpha.size - int(np.count_nonzero(np.isfinite(alpha)))
     if bad:
         share = "all" if bad == alpha.size else f"{bad} of {alpha.size}"

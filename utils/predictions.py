@@ -7,14 +7,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from utils.decoding import KINDS, has_alpha, open_picture
 from utils.errors import InputError
 from utils.files import AnyPath
-from utils.images import list_images, read_alpha
-from utils.metrics import check_alpha
+from utils.images import MAX_PIXELS, grey_values, list_images, refuse_faint
+from utils.metrics import INTEGERS, check_alpha
 
-JPEG = (".jpg", ".jpeg")
+EXACT = (".png", ".tif", ".tiff")  # read by OpenCV, which keeps the 16 bits of cut-outs
 OPAQUE = {"uint8": 255, "uint16": 65535}
-ENDINGS = (".png", *JPEG, ".tif", ".tiff", ".npy")
+ENDINGS = (*KINDS, ".npy")
 
 
 def list_predictions(folder: AnyPath) -> dict[str, Path]:
@@ -37,16 +38,10 @@ def read_prediction(path: AnyPath) -> np.ndarray:
             holds what no alpha holds; the message names the file.
     """
     path = Path(path)
-    ending = path.suffix.lower()
-    if ending in JPEG:
-        return read_alpha(path)
-    array = _read_array(path) if ending == ".npy" else _read_picture(path)
+    array = _read_array(path) if path.suffix.lower() == ".npy" else _read_picture(path)
     check_alpha(array, str(path))
-    if array.dtype == np.uint16 and 0 < array.max() <= 255:
-        raise InputError(
-            f"{path} has 16 bits, but its largest value is {array.max()} of 65535; scale it or "
-            "save it with 8 bits"
-        )
+    if array.dtype in INTEGERS:
+        refuse_faint(array, path)
     return array
 
 
@@ -61,10 +56,12 @@ def _read_array(path: Path) -> np.ndarray:
 
 
 def _read_picture(path: Path) -> np.ndarray:
-    content = np.fromfile(path, np.uint8)
-    picture = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
-    if picture is None:
-        raise InputError(f"{path} can't be read as a picture: broken, truncated or of another kind")
+    picture = _decode_exactly(path) if path.suffix.lower() in EXACT else None
+    if picture is None:  # Pillow reads more kinds, and says what is wrong with the rest
+        opened = open_picture(path, MAX_PIXELS)
+        if not has_alpha(opened):
+            return grey_values(opened, path)
+        picture = np.array(opened.convert("RGBA"))
     if picture.ndim == 2:
         return picture
     if picture.shape[2] in (2, 4):  # grey or colour, and alpha
@@ -82,3 +79,11 @@ def _read_picture(path: Path) -> np.ndarray:
             "grey, or the alpha channel of a cut-out"
         )
     return np.ascontiguousarray(picture[..., 1])
+
+
+def _decode_exactly(path: Path) -> np.ndarray | None:
+    content = np.fromfile(path, np.uint8)
+    try:
+        return cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
+    except cv2.error:  # more pixels than OpenCV takes
+        return None

@@ -122,8 +122,33 @@ def test_masks_that_are_none(tmp_path, photo, grey):
     with pytest.raises(InputError, match=r"rgba\.png has an alpha channel"):
         read_alpha(save(tmp_path / "rgba.png", np.dstack([photo, grey])))
     write_image(tmp_path / "shallow.png", grey.astype(np.uint16))
-    with pytest.raises(InputError, match=r"shallow\.png is a 16-bit mask.* 255 of 65535"):
+    with pytest.raises(InputError, match=r"shallow\.png has 16 bits.* 255 of 65535; scale it, or"):
         read_alpha(tmp_path / "shallow.png")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("name", ["mask.png", "mask.tif"])
+def test_masks_of_0_and_1_are_refused(tmp_path, grey, dtype, name):
+    write_image(tmp_path / name, (grey > 100).astype(dtype))
+    top = np.iinfo(dtype).max
+    with pytest.raises(InputError, match=rf"{name} has .* is 1 of {top}; multiply it by {top}"):
+        read_alpha(tmp_path / name)
+    write_image(tmp_path / name, (grey > 100).astype(dtype) * top)
+    assert np.array_equal(read_alpha(tmp_path / name), np.where(grey > 100, 255, 0))
+
+
+def test_other_masks_of_0_and_1_are_refused(tmp_path, photo, grey):
+    ones = (grey > 100).astype(np.uint8)
+    palette = Image.fromarray(ones).convert("P")
+    palette.putpalette([0, 0, 0, 1, 1, 1])
+    palette.save(tmp_path / "palette.png")
+    save(tmp_path / "rgb.png", np.repeat(ones[..., None], 3, 2))
+    for name in ("palette.png", "rgb.png"):
+        with pytest.raises(InputError, match=f"{name} has 8 bits, but .*multiply it by 255"):
+            read_alpha(tmp_path / name)
+    with pytest.raises(InputError, match=r"a\.png has 8 bits, but .*multiply it by 255"):
+        read_rgba(save(tmp_path / "a.png", np.dstack([photo, ones])))
+    assert not read_alpha(save(tmp_path / "empty.png", np.zeros_like(grey))).any()
 
 
 def test_a_cut_out_needs_alpha(tmp_path, photo, grey):

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from utils.errors import InputError, MissingError
 from utils.metrics import to_unit
@@ -11,13 +12,15 @@ from utils.predictions import list_predictions, read_prediction
 RNG = np.random.default_rng(0)
 ALPHA = RNG.integers(0, 256, (9, 13), np.uint8)
 COLOURS = RNG.integers(0, 256, (9, 13, 3), np.uint8)
+ONES = (ALPHA > 128).astype(np.uint8)
 
 
 def save(path, array):
     if path.suffix == ".npy":
         np.save(path, array)
     else:
-        assert cv2.imwrite(str(path), array)
+        lossless = [cv2.IMWRITE_WEBP_QUALITY, 101]
+        assert cv2.imwrite(str(path), array, lossless if path.suffix == ".webp" else [])
     return path
 
 
@@ -33,6 +36,8 @@ def save(path, array):
         ("a.tif", ALPHA.astype(np.uint16) * 257),
         ("a.TIF", (ALPHA / 255).astype(np.float32)),
         ("a.tiff", np.dstack([COLOURS, ALPHA])),
+        ("a.bmp", ALPHA),
+        ("a.webp", np.dstack([COLOURS, ALPHA])),
         ("a.npy", ALPHA),
         ("a.npy", ALPHA / 255),
         ("a.npy", (ALPHA / 255).astype(np.float32)[None]),
@@ -50,8 +55,12 @@ def test_jpeg_and_two_levels(tmp_path):
         read = read_prediction(save(tmp_path / "a.jpg", picture))
         assert np.abs(read.astype(int) - smooth).max() < 8
     mask = ALPHA > 128
-    read = read_prediction(save(tmp_path / "a.npy", mask))
-    np.testing.assert_array_equal(read, np.where(mask, 255, 0))
+    (tmp_path / "a.jpg").unlink()
+    save(tmp_path / "a.npy", mask)
+    for name in ("a.png", "a.tif", "a.bmp", "a.gif"):
+        Image.fromarray(mask).save(tmp_path / name)
+    for path in tmp_path.glob("a.*"):
+        np.testing.assert_array_equal(read_prediction(path), np.where(mask, 255, 0))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +74,15 @@ def test_jpeg_and_two_levels(tmp_path):
         ("a.npy", np.full((4, 5), 255.0), "reaches from 255 to 255"),
         ("a.npy", COLOURS, r"shape \(9, 13, 3\)"),
         ("a.npy", np.array(["x"], dtype=object), "can't be read as an array"),
-        ("a.npy", ALPHA.astype(np.int32), "of type int32"),
+        ("a.npy", ALPHA.astype(np.int32), r"of type int32; give uint8 \(0 to 255\)"),
+        ("a.npy", ONES.astype(np.int64), r"of type int64; give uint8 \(0 to 255\)"),
+        ("a.npy", ONES, "is 1 of 255; multiply it by 255"),
+        ("a.png", ONES, "is 1 of 255; multiply it by 255"),
+        ("a.tiff", ONES, "is 1 of 255; multiply it by 255"),
+        ("a.bmp", ONES, "is 1 of 255; multiply it by 255"),
+        ("a.npy", ONES.astype(np.uint16), "is 1 of 65535; multiply it by 65535"),
+        ("a.tif", ONES.astype(np.uint16), "is 1 of 65535; multiply it by 65535"),
+        ("a.png", np.dstack([COLOURS, ONES]), "is 1 of 255; multiply it by 255"),
     ],
 )
 def test_what_is_no_alpha_is_refused_by_name(tmp_path, name, array, message):
@@ -74,7 +91,7 @@ def test_what_is_no_alpha_is_refused_by_name(tmp_path, name, array, message):
         read_prediction(path)
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.npy", "a.tiff", "a.jpg"])
+@pytest.mark.parametrize("name", ["a.png", "a.npy", "a.tiff", "a.jpg", "a.webp", "a.bmp"])
 @pytest.mark.parametrize("content", [b"", b"nonsense"])
 def test_broken_files_are_refused_by_name(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
@@ -82,7 +99,7 @@ def test_broken_files_are_refused_by_name(tmp_path, name, content):
         read_prediction(tmp_path / name)
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.npy", "a.tiff", "a.jpg"])
+@pytest.mark.parametrize("name", ["a.png", "a.npy", "a.tiff", "a.jpg", "a.webp", "a.bmp"])
 def test_truncated_files_are_refused_by_name(tmp_path, name):
     path = save(tmp_path / name, np.tile(ALPHA, (9, 9)))
     path.write_bytes(path.read_bytes()[:-200])
