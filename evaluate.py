@@ -2,6 +2,7 @@
 
     python evaluate.py --src_train_dir train_root/paper --dataset P3M --privacy_data 1
     python evaluate.py --checkpoint checkpoints/demo.pth --dataset PPM --protocol pad --report
+    python evaluate.py --checkpoint checkpoints/demo.pth --dataset Portraits --portraits mine
     python evaluate.py --predictions modnet_alphas --dataset P3M
     torchrun --nproc_per_node 4 evaluate.py --src_train_dir train_root/paper --dataset P3M
 
@@ -19,17 +20,18 @@ from typing import Any
 import torch
 
 from engine.distributed import gpus_to_launch, join, launch
-from engine.evaluation import DATASETS, evaluate_shared, open_test_set
-from engine.evaluation_files import EvaluationFiles
-from engine.protocol import PROTOCOLS, choose_area
+from engine.evaluation import evaluate_shared
+from engine.evaluation_files import EvaluationFiles, coarse_rows
+from engine.protocol import PROTOCOLS
 from engine.provenance import commit, versions
 from engine.sources import Source, open_folder, open_network
+from engine.test_sets import TEST_SETS, Place
 from models.checkpoint import latest_checkpoint
 from models.inference import PRECISIONS
 from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
 from utils.parallel import count_cores
-from utils.results import COLUMNS, Row, average
+from utils.results import Row, average
 
 
 def parse_args() -> argparse.Namespace:
@@ -41,28 +43,31 @@ def parse_args() -> argparse.Namespace:
     what.add_argument("--src_train_dir", type=Path, help="run folder: its latest checkpoint")
     what.add_argument("--checkpoint", type=Path, help="ours or the authors' .pth")
     what.add_argument("--predictions", type=Path, help="folder of alphas: png, tiff, npy, ...")
-    add("--dataset", choices=DATASETS, default="P3M")
+    add("--dataset", choices=TEST_SETS, default="P3M")
     add("--privacy_data", type=int, choices=(0, 1), default=1, help="P3M-500-P (1) or -NP (0)")
     add("--data_root", type=Path, default=Path("Datasets"))
-    add("--protocol", choices=PROTOCOLS, default="paper", help="resize as the paper, or only pad")
-    add("--max_area", help="HD, 4K, none or pixels (paper: HD for PPM and PhotoMatte, else none)")
+    own = "--dataset Portraits: folders with image/ and alpha/"
+    add("--portraits", type=Path, nargs="+", default=[], metavar="FOLDER", help=own)
+    add("--split", metavar="FILE.csv:PART", help="of --portraits those that this table gives PART")
+    defaults = "pad for Portraits, else paper"
+    add("--protocol", choices=PROTOCOLS, help=f"resize as the paper, or only pad ({defaults})")
+    add("--max_area", help="HD, 4K, none or pixels (pad: as the checkpoint asks; paper: its rule)")
     add("--precision", choices=PRECISIONS, help="default: fp32 for paper, auto for pad")
     add("--resize_predictions", action="store_true", help="to the photo's size; else refused")
     add("--output", type=Path, help="folder (default: test_<dataset> in the run folder)")
     add("--save_imgs", action="store_true", help="write every alpha as PNG, too")
     add("--report", action="store_true", help="write a page with pictures and histograms, too")
     add("--with_coarse", action="store_true", help="measure the coarse alpha, too: *_coarse.csv")
-    add(
-        "--num_workers",
-        type=number(int, 0),
-        help="processes that measure (default: one less than cores)",
-    )
+    add("--num_workers", type=number(int, 0), help="processes that measure (all cores but one)")
     add("--num_threads", type=number(int, 1), default=count_cores(), help="of the network on a CPU")
     add("--gpus", type=int, nargs="*", help="default: all; none named: the CPU")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="go on with a stopped evaluation")
     existing.add_argument("--overwrite", action="store_true", help="replace results that are there")
     args = parser.parse_args()
+    args.protocol = args.protocol or TEST_SETS[args.dataset].protocol
+    if args.dataset != "Portraits" and (args.portraits or args.split):
+        raise InputError("--portraits and --split are of use to --dataset Portraits alone")
     if args.predictions and (args.max_area or args.precision or args.with_coarse):
         raise InputError("--max_area, --precision and --with_coarse are of no use to --predictions")
     if args.resize_predictions and not args.predictions:
@@ -76,9 +81,8 @@ def main() -> int:
     if several := gpus_to_launch(gpus):
         return launch(several)
     with join(gpus) as processes:
-        set_name, test_set = open_test_set(
-            args.dataset, args.data_root, privacy_data=bool(args.privacy_data)
-        )
+        place = Place(args.data_root, bool(args.privacy_data), args.portraits, args.split)
+        set_name, test_set = TEST_SETS[args.dataset].open(place)
         files, settings, source = open_source(args, set_name, processes.device)
         rows = evaluate_shared(
             processes,
@@ -99,6 +103,7 @@ def open_source(
     args: argparse.Namespace, set_name: str, device: torch.device
 ) -> tuple[EvaluationFiles, dict[str, Any], Source]:
     """Where results go, everything that decides them, and where the alphas come from."""
+    entry = TEST_SETS[args.dataset]
     if args.predictions:
         settings, source = open_folder(args.predictions, resize=args.resize_predictions)
         home, parts = args.predictions, [set_name, args.predictions.resolve().name]
@@ -109,7 +114,8 @@ def open_source(
             device,
             num_threads=args.num_threads,
             protocol=args.protocol,
-            max_area=choose_area(args.max_area, args.protocol, args.dataset),
+            max_area=args.max_area,
+            paper_area=entry.area,
             precision=args.precision or ("fp32" if args.protocol == "paper" else "auto"),
             with_coarse=args.with_coarse,
         )
@@ -118,8 +124,11 @@ def open_source(
         parts.append(checkpoint.stem)
     settings |= {"save_imgs": args.save_imgs, "report": args.report}
     settings |= {"commit": commit(), "versions": versions()}
+    if args.portraits:
+        settings |= {"portraits": [str(path) for path in args.portraits], "split": args.split}
     folder = args.output or home / f"test_{args.dataset}"
-    return EvaluationFiles(folder, "_".join(parts)), {"test_set": set_name, **settings}, source
+    files = EvaluationFiles(folder, "_".join(parts), entry.columns)
+    return files, {"test_set": set_name, **settings}, source
 
 
 def print_results(files: EvaluationFiles, rows: Sequence[Row]) -> None:
@@ -127,8 +136,9 @@ def print_results(files: EvaluationFiles, rows: Sequence[Row]) -> None:
     for row in rows:
         if row.error:
             print(f"{row.name}: {row.error}")
-    means = average(rows)
-    print("  ".join(f"{column} {means[column]:.4g}" for column in COLUMNS if means))
+    for title, scored in (("", rows), ("coarse: ", coarse_rows(rows))):
+        if means := average(scored, files.columns):
+            print(title + "  ".join(f"{name} {means[name]:.4g}" for name in files.columns))
     print(f"{sum(bool(row.scores) for row in rows)} of {len(rows)} images: {files.csv}")
 
 

@@ -1,4 +1,7 @@
-"""One's own portraits: <folder>/image/NAME.jpg and <folder>/alpha/NAME.png, of several folders."""
+"""One's own portraits: <folder>/image/NAME.jpg and <folder>/alpha/NAME.png, of several folders.
+
+Instead of alpha/ there may be matte/, as in PPM-100.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,8 @@ class Split:
 
 
 def _pair(folder: Path, split: Split | None) -> Paths:
-    paths = pair_by_stem({"image": folder / "image", "alpha": folder / "alpha"})
+    alpha = "matte" if (folder / "matte").is_dir() and not (folder / "alpha").is_dir() else "alpha"
+    paths = pair_by_stem({"image": folder / "image", "alpha": folder / alpha})
     return split.choose(paths) if split else paths
 
 
@@ -127,6 +131,8 @@ class TestPortraits(FolderDataset):
                 raise InputError(f"{folder} holds {twice[0]}, as another folder does; rename it")
             self.paths |= paths
         self.names = list(self.paths)
+        if split and not self.names:
+            raise InputError(f"the table's part {split.part} names no portrait of {folders[0]}")
 
     def __getitem__(self, index: int) -> Sample:
         sample = super().__getitem__(index)

@@ -18,9 +18,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from DemoData.portrait import draw_portrait
 from utils.images import pair_by_stem, read_alpha, read_photo, write_image
+from utils.metrics import COLUMNS
 from utils.parallel import map_files
 from utils.report_page import write_report
-from utils.results import COLUMNS, Row
+from utils.results import Row
 from utils.thumbnails import make_thumbnails
 
 

@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,49 +18,15 @@ from tqdm import tqdm
 from engine.distributed import Processes
 from engine.evaluation_files import EvaluationFiles
 from engine.sources import Answer, Source
-from P3MData.data_loader import P3MDataset
-from PhotoMatteData.data_loader import PhotoMatteDataset
-from PPMData.data_loader import PPMDataset
+from engine.test_sets import TestSet
 from utils.errors import InputError
 from utils.files import AnyPath
 from utils.images import write_image
-from utils.metrics import measure, size_text
+from utils.metrics import COLUMNS, measure, size_text
 from utils.parallel import count_cores, open_pool
 from utils.results import Row
 from utils.sample import Sample
 from utils.thumbnails import make_thumbnails
-
-DATASETS = ("P3M", "PPM", "PhotoMatte")
-
-
-class TestSet(Protocol):
-    """What every validation data set is: samples with alpha and trimap, in the order of `names`."""
-
-    @property
-    def names(self) -> Sequence[str]: ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> Sample: ...
-
-
-def open_test_set(dataset: str, data_root: AnyPath, *, privacy_data: bool) -> tuple[str, TestSet]:
-    """A test set and the name that its results bear.
-
-    Args:
-        dataset: one of DATASETS.
-        data_root: the folder that holds P3M-10K, PPM-100 and PhotoMatte85.
-        privacy_data: of P3M, the portraits with blurred faces (P3M-500-P) or without (P3M-500-NP).
-
-    Raises:
-        MissingError, InputError: what the data set says of its folders.
-    """
-    if dataset == "P3M":
-        split = "P3M-500-P" if privacy_data else "P3M-500-NP"
-        return split, P3MDataset(data_root, split)
-    if dataset == "PPM":
-        return "PPM-100", PPMDataset(data_root)
-    return "PhotoMatte85", PhotoMatteDataset(data_root)
 
 
 @dataclass(frozen=True)
@@ -70,10 +36,12 @@ class Scorer:
     Attributes:
         image_dir: where the alphas are saved as 8-bit PNGs, or None.
         thumbnails: whether the rows carry pictures for the report.
+        columns: the metrics.
     """
 
     image_dir: AnyPath | None = None
     thumbnails: bool = False
+    columns: Sequence[str] = COLUMNS
 
     def __call__(self, sample: Sample, answer: Answer) -> Row:
         assert sample.alpha is not None and sample.trimap is not None
@@ -82,11 +50,12 @@ class Scorer:
             "truth_sha256": sha256(sample.alpha.tobytes() + sample.trimap.tobytes()).hexdigest(),
         }
         try:
-            scores = measure(answer.alpha, sample.alpha, sample.trimap)
+            truth = sample.alpha, sample.trimap, self.columns
+            scores = measure(answer.alpha, *truth)
             if answer.network_size is not None:
                 extra["network_size"] = "x".join(map(str, answer.network_size))
             if answer.coarse_alpha is not None:
-                extra["coarse"] = measure(answer.coarse_alpha, sample.alpha, sample.trimap)
+                extra["coarse"] = measure(answer.coarse_alpha, *truth)
             if self.thumbnails:
                 extra |= make_thumbnails(sample.image, sample.alpha, to_8_bits(answer.alpha))
             if self.image_dir is not None:
@@ -174,7 +143,7 @@ def evaluate_shared(
     if num_workers is None:
         num_workers = max(1, min(8, count_cores() // processes.count - 1))
     scorer = Scorer(
-        files.image_dir if settings["save_imgs"] else None, thumbnails=settings["report"]
+        files.image_dir if settings["save_imgs"] else None, settings["report"], files.columns
     )
     mine = []
     bar = tqdm(todo, desc=files.name, disable=None if processes.is_main else True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from glob import escape
 from pathlib import Path
@@ -14,8 +14,9 @@ import numpy as np
 
 from utils.errors import InputError
 from utils.files import AnyPath, atomic_path
+from utils.metrics import COLUMNS
 from utils.report_page import write_report
-from utils.results import COLUMNS, Journal, Row, read_journal, write_results
+from utils.results import Journal, Row, read_journal, write_results
 from utils.statistics import Summary, summarise
 
 FACTS = ("size", "network_size", "truth_sha256")  # what the JSON keeps of each image
@@ -28,10 +29,12 @@ class EvaluationFiles:
     Attributes:
         folder: that holds them.
         name: such as P3M-500-P_paper_0000400000.
+        columns: the metrics that they hold.
     """
 
     folder: AnyPath
     name: str
+    columns: Sequence[str] = COLUMNS
 
     @property
     def csv(self) -> Path:
@@ -63,6 +66,8 @@ class EvaluationFiles:
     def begin(self, settings: dict[str, Any], *, resume: bool, overwrite: bool) -> dict[str, Row]:
         """The rows that an earlier, stopped run with the same settings measured.
 
+        Those that lack a metric of this run are left out, and so measured again.
+
         Raises:
             InputError: if results are there and neither --resume nor --overwrite was given, or
                 the settings are not those of the run to go on with.
@@ -83,7 +88,8 @@ class EvaluationFiles:
         rows: dict[str, Row] = {}
         for path in journals:
             rows |= read_journal(path, settings)
-        return rows
+        wanted = set(self.columns)
+        return {name: row for name, row in rows.items() if wanted <= row.scores.keys()}
 
     def open_journal(self, rank: int, settings: dict[str, Any]) -> Journal:
         """The journal of one process."""
@@ -97,10 +103,9 @@ class EvaluationFiles:
     def write(self, rows: Sequence[Row], settings: dict[str, Any]) -> None:
         """Write the CSV, the summary, the JSON of what decided the numbers, and the report."""
         if settings["report"]:
-            write_report(self.report, self.name, rows, settings)
+            write_report(self.report, self.name, rows, settings, self.columns)
         if settings.get("with_coarse"):
-            coarse = [replace(row, scores=row.extra.get("coarse", {})) for row in rows]
-            write_results(self.coarse_csv, coarse)
+            write_results(self.coarse_csv, coarse_rows(rows), self.columns)
         images = {
             row.name: {"error": row.error}
             if row.error
@@ -110,17 +115,22 @@ class EvaluationFiles:
         facts = {**settings, "images": images}
         with atomic_path(self.settings) as temporary:
             temporary.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-        write_summary(self.summary, rows)
-        write_results(self.csv, rows)  # last: its presence says that all is there
+        write_summary(self.summary, rows, self.columns)
+        write_results(self.csv, rows, self.columns)  # last: its presence says that all is there
 
 
-def write_summary(path: AnyPath, rows: Sequence[Row]) -> None:
+def coarse_rows(rows: Iterable[Row]) -> list[Row]:
+    """The same with the scores of the coarse alpha, where it was measured."""
+    return [replace(row, scores=row.extra.get("coarse", {})) for row in rows]
+
+
+def write_summary(path: AnyPath, rows: Sequence[Row], columns: Sequence[str]) -> None:
     """Write one line per metric: mean, median, standard error, 95 % interval. Atomic."""
-    measured = [[row.scores[column] for column in COLUMNS] for row in rows if row.scores]
+    measured = [[row.scores[column] for column in columns] for row in rows if row.scores]
     summaries = summarise(np.array(measured)) if measured else []
     with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
         fields = ["metric", "images", *Summary.__dataclass_fields__]
         writer = csv.DictWriter(file, fields, lineterminator="\n")
         writer.writeheader()
-        for column, summary in zip(COLUMNS, summaries, strict=False):
+        for column, summary in zip(columns, summaries, strict=False):
             writer.writerow({"metric": column, "images": len(measured), **asdict(summary)})

@@ -9,20 +9,27 @@ import numpy as np
 
 from models.inference import Prediction, predict
 from models.matting import MattingModel
-from utils.area import AREAS, enlarge_alpha, enlarge_trimap, fit_area, parse_area, shrink_photo
+from utils.area import enlarge_alpha, enlarge_trimap, fit_area, parse_area, shrink_photo
 
 STRIDE = 128  # of the paper's network, to whose multiples its evaluation resizes
 PROTOCOLS = ("paper", "pad")
 
 
-def choose_area(text: str | None, protocol: str, dataset: str) -> int | None:
-    """What --max_area means, in pixels; not given, it is the paper's or no limit.
+def choose_area(
+    text: str | None, protocol: str, paper_area: int | None, own_area: int | None
+) -> int | None:
+    """What --max_area means, in pixels.
+
+    Args:
+        text: HD, 4K, none or a number; None if it was not given. Then it is
+        paper_area: in the paper's protocol, the test set's, and
+        own_area: in the others, what the checkpoint asks for.
 
     Raises:
         InputError: it is neither HD, 4K, none nor a number.
     """
     if text is None:
-        return AREAS["HD"] if protocol == "paper" and dataset != "P3M" else None
+        return paper_area if protocol == "paper" else own_area
     return parse_area(text)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.protocol import network_size, predict_at
+from engine.protocol import choose_area, network_size, predict_at
 from engine.provenance import device_name, file_hash
 from models import MattingModel, load_model, prepare
 from models.inference import resolve_precision
@@ -106,7 +106,8 @@ def open_network(
     *,
     num_threads: int,
     protocol: str,
-    max_area: int | None,
+    max_area: str | None,
+    paper_area: int | None,
     precision: str,
     with_coarse: bool,
 ) -> tuple[dict[str, Any], Source]:
@@ -114,24 +115,26 @@ def open_network(
 
     Args:
         num_threads: of the network on a CPU.
+        max_area, paper_area: as for choose_area.
         precision: as for models.prepare; the others are as for NetworkSource.
 
     Raises:
-        MissingError, InputError: as load_model.
+        MissingError, InputError: as load_model and choose_area.
     """
     make_repeatable(device, num_threads)
     model = prepare(load_model(checkpoint, device=device), precision)
+    area = choose_area(max_area, protocol, paper_area, model.max_area)
     settings = {
         "checkpoint": str(checkpoint),
         "checkpoint_sha256": file_hash(checkpoint),
         "protocol": protocol,
-        "max_area": max_area,
+        "max_area": area,
         "precision": resolve_precision(precision, device),
         "device": device_name(device),
         "num_threads": num_threads if device.type == "cpu" else None,
         "with_coarse": with_coarse,
     }
-    return settings, NetworkSource(model, protocol, max_area, with_coarse)
+    return settings, NetworkSource(model, protocol, area, with_coarse)
 
 
 def open_folder(folder: AnyPath, *, resize: bool) -> tuple[dict[str, Any], Source]:

@@ -26,7 +26,8 @@ def make(folder: Path) -> Path:
     from DemoData.generate import generate
     from models.checkpoint import DEFAULT_CHECKPOINT
     from utils.images import read_photo
-    from utils.results import COLUMNS, Row, write_results
+    from utils.metrics import COLUMNS
+    from utils.results import Row, write_results
     from utils.video import open_writer
 
     ignore = shutil.ignore_patterns(*SKIPPED)

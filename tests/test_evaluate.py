@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
@@ -17,15 +18,21 @@ import evaluate
 from DemoData.generate import generate
 from engine import evaluation
 from engine.provenance import versions
+from engine.test_sets import TEST_SETS
 from models import CONFIGS, build_model, load_model
 from models.checkpoint import save_checkpoint
-from models.inference import predict
+from models.inference import predict, predict_alpha
 from P3MData.data_loader import P3MDataset
+from P3MData.portraits import TestPortraits
 from utils.errors import InputError, MissingError
-from utils.images import read_alpha
-from utils.metrics import measure
+from utils.images import read_alpha, write_image
+from utils.metrics import METRICS, measure, overlap
 from utils.results import read_results
 
+PUBLISHED = [
+    "img_name", "SAD", "MSE", "MAD", "SAD_TRIMAP", "MSE_TRIMAP", "MAD_TRIMAP", "SAD_FG", "SAD_BG",
+    "CONN", "GRAD",
+]  # fmt: skip
 REPOSITORY = Path(evaluate.__file__).parent
 
 
@@ -82,11 +89,70 @@ def test_csv_holds_what_the_network_scores(run, data_root, checkpoint, tmp_path)
     assert not list(out.glob("*.jsonl"))
 
 
+@pytest.fixture
+def portraits(tmp_path):
+    """Two folders: a photo smaller than the network's stride, and larger ones with a table."""
+    random = np.random.default_rng(0)
+    sizes = {"mine/small": (20, 31), "more/ann": (150, 90), "more/bob": (90, 150)}
+    for name, size in sizes.items():
+        folder, stem = name.split("/")
+        alpha = np.zeros(size, np.uint8)
+        alpha[5:, 8:20], alpha[5:, 20:22] = 255, 128
+        photo = random.integers(0, 256, (*size, 3), np.uint8)
+        write_image(tmp_path / folder / "image" / f"{stem}.png", photo)
+        truth = "alpha" if folder == "mine" else "matte"
+        write_image(tmp_path / folder / truth / f"{stem}.png", alpha)
+    (tmp_path / "table.csv").write_text("name,split\nann,train\nbob,val\n")
+    return ["--dataset", "Portraits", "--portraits", tmp_path / "mine", tmp_path / "more"]
+
+
+def test_ones_own_portraits_are_seen_as_predict_sees_them(run, portraits, tmp_path):
+    """At the size the checkpoint asks for, with a column more than the published sets have."""
+    torch.manual_seed(0)
+    model = build_model(CONFIGS["demo"])
+    model.max_area = 4096
+    save_checkpoint(tmp_path / "small.pth", model)
+    source = ("--checkpoint", tmp_path / "small.pth")
+    words = [*portraits, "--split", f"{tmp_path / 'table.csv'}:val", "--with_coarse", "--report"]
+    assert run(*words, source=source) == 0
+    name = tmp_path / "out" / "mine+1_val_pad_small"
+    facts = json.loads(Path(f"{name}.json").read_text())
+    assert facts["max_area"] == 4096
+    assert facts["images"]["bob"]["network_size"] == "128x128"
+    rows, coarse = (read_results(f"{name}{kind}.csv") for kind in ("", "_coarse"))
+    assert list(rows) == list(coarse) == ["small", "bob"]
+    model = load_model(tmp_path / "small.pth")
+    for sample in TestPortraits([tmp_path / "mine"]):
+        alpha = predict_alpha(model, sample.image, precision=facts["precision"])
+        expected = measure(alpha, sample.alpha, sample.trimap)
+        expected["IoU"] = overlap(alpha, sample.alpha)
+        assert rows[sample.name] == pytest.approx(expected)
+        assert coarse[sample.name].keys() == rows[sample.name].keys()
+    with open(f"{name}.csv", newline="") as file:
+        assert next(csv.reader(file)) == [*PUBLISHED, "IoU"]
+    summary = Path(f"{name}_summary.csv").read_text().splitlines()
+    assert summary[-1].startswith("IoU,2,")
+    assert '<option data-better="larger">IoU' in Path(f"{name}_report.html").read_text()
+
+
+def test_mistakes_with_ones_own_portraits_are_told(run, portraits, tmp_path):
+    with pytest.raises(InputError, match="Portraits needs --portraits FOLDER"):
+        run("--dataset", "Portraits")
+    with pytest.raises(InputError, match="of use to --dataset Portraits alone"):
+        run(*portraits, "--dataset", "PPM")
+    table = tmp_path / "other.csv"
+    table.write_text("name,split\nann,train\nsmall,train\nx,val\n")
+    with pytest.raises(InputError, match="part val names no portrait"):
+        run(*portraits, "--split", f"{table}:val")
+
+
 @pytest.mark.parametrize("dataset", ["PPM", "PhotoMatte"])
 def test_other_test_sets(run, dataset, tmp_path):
     assert run("--dataset", dataset, "--max_area", "17000") == 0
     (facts,) = (json.loads(path.read_text()) for path in (tmp_path / "out").glob("*.json"))
     assert facts["max_area"] == 17000
+    [path] = (path for path in (tmp_path / "out").glob("*_0000000007.csv"))
+    assert path.read_text().splitlines()[0].split(",") == PUBLISHED
 
 
 def test_results_are_not_overwritten_unasked(run):
@@ -178,6 +244,25 @@ def test_killed_evaluation_is_resumed(run, tmp_path, monkeypatch):
     assert run("--with_coarse", "--report", "--resume") == 0
     assert calls == ["demo_00000", "demo_00001", "demo_00001"]
     assert {path.name: path.read_bytes() for path in out.iterdir()} == whole
+
+
+def test_rows_without_a_new_metric_are_measured_again(run, tmp_path, monkeypatch):
+    """A run that was stopped before a metric was added goes on, and has it for every image."""
+
+    def stop(self, rows, settings):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(evaluation.EvaluationFiles, "write", stop)
+        run()
+    entry = replace(TEST_SETS["P3M"], columns=("SAD", "ONE"))
+    monkeypatch.setitem(METRICS, "ONE", lambda comparison: 1.0)
+    monkeypatch.setitem(TEST_SETS, "P3M", entry)
+    assert run("--resume") == 0
+    (path,) = (tmp_path / "out").glob("*_0000000007.csv")
+    rows = read_results(path)
+    assert [list(scores) for scores in rows.values()] == [["SAD", "ONE"]] * 2
+    assert all(scores["ONE"] == 1 for scores in rows.values())
 
 
 def test_two_processes_with_pools_write_the_same_bytes(run, data_root, checkpoint, tmp_path):

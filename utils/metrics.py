@@ -1,4 +1,4 @@
-"""How far a predicted alpha is from the true one: the ten numbers of portrait matting papers.
+"""How far a predicted alpha is from the true one: the ten numbers of portrait matting papers, IoU.
 
 The values are those of P3M's published evaluation (Li et al. 2021, arXiv 2104.14222), which most
 portrait matting papers use. Other toolkits measure other things under the same names; the
@@ -8,6 +8,9 @@ functions say where they differ. All arithmetic is float64: float32 flips compar
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import cv2
@@ -24,19 +27,62 @@ INTEGERS = (np.dtype(np.uint8), np.dtype(np.uint16))  # alphas of full range 0 .
 RANGE_TOLERANCE = 1e-6  # bilinear interpolation in float32 may end this far outside [0, 1]
 
 
-def overlap(pred: np.ndarray, true: np.ndarray) -> float:
-    """IoU of {alpha > 0.5}: 0 to 1, and 1 where both are empty.
+@dataclass(frozen=True)
+class Comparison:
+    """A predicted alpha beside the true one, as the metrics take them.
 
-    Args:
-        pred, true: (H, W), uint8, uint16 or float in [0, 1].
+    Attributes:
+        pred, true: (H, W) float64 in [0, 1].
+        foreground, background, unknown: (H, W) bool, the three parts of the trimap.
     """
-    a, b = to_unit(pred, "the prediction") > 0.5, to_unit(true, "the true alpha") > 0.5
-    either = np.count_nonzero(a | b)
-    return np.count_nonzero(a & b) / either if either else 1.0
+
+    pred: np.ndarray
+    true: np.ndarray
+    foreground: np.ndarray
+    background: np.ndarray
+    unknown: np.ndarray
+
+    @cached_property
+    def error(self) -> np.ndarray:
+        """(H, W) |p - a|."""
+        return np.abs(self.pred - self.true)
+
+    @cached_property
+    def unknown_error(self) -> np.ndarray:
+        """The same with p set to 1 where the trimap is foreground and to 0 where background."""
+        if not self.num_unknown:
+            return np.zeros_like(self.error)
+        sure = [self.foreground, self.background]
+        return np.select(sure, [1 - self.true, self.true], self.error)
+
+    @cached_property
+    def num_unknown(self) -> int:
+        return int(np.count_nonzero(self.unknown))
 
 
-def measure(pred: np.ndarray, true: np.ndarray, trimap: np.ndarray) -> dict[str, float]:
-    """Every metric of one predicted alpha, 0 where it is perfect.
+# All metrics, in the order of a CSV's columns; a new one is a function and a line here.
+METRICS: dict[str, Callable[[Comparison], float]] = {
+    "SAD": lambda c: _sum(c.error) / 1000,
+    "MSE": lambda c: _sum(c.error**2) / c.error.size,
+    "MAD": lambda c: _sum(c.error) / c.error.size,
+    "SAD_TRIMAP": lambda c: _sum(c.unknown_error) / 1000,
+    "MSE_TRIMAP": lambda c: _sum(c.unknown_error**2) / max(c.num_unknown, 1),
+    "MAD_TRIMAP": lambda c: _sum(c.unknown_error) / max(c.num_unknown, 1),
+    "SAD_FG": lambda c: _sum(c.error[c.foreground]) / 1000,
+    "SAD_BG": lambda c: _sum(c.error[c.background]) / 1000,
+    "CONN": lambda c: connectivity_error(c.pred, c.true),
+    "GRAD": lambda c: gradient_error(c.pred, c.true),
+    "IoU": lambda c: overlap(c.pred, c.true),
+}
+LARGER_IS_BETTER = {"IoU"}
+UNPUBLISHED = {"IoU"}  # for one's own portraits: the CSVs of published sets have others' columns
+COLUMNS = tuple(name for name in METRICS if name not in UNPUBLISHED)
+
+
+def measure(
+    pred: np.ndarray, true: np.ndarray, trimap: np.ndarray, columns: Sequence[str] = COLUMNS
+) -> dict[str, float]:
+    """Metrics of one predicted alpha.
 
     With p predicted and a true, and a region without pixels scoring 0:
 
@@ -48,6 +94,9 @@ def measure(pred: np.ndarray, true: np.ndarray, trimap: np.ndarray) -> dict[str,
         SAD_FG, SAD_BG   sum |p - a| / 1000 over the trimap's foreground, over its background
         GRAD    see gradient_error
         CONN    see connectivity_error
+        IoU     see overlap
+
+    All are 0 where the alpha is perfect, but IoU is 1.
 
     Args:
         pred: (H, W) predicted alpha; uint8 (0..255), uint16 (0..65535) or float in [0, 1]. What
@@ -55,9 +104,10 @@ def measure(pred: np.ndarray, true: np.ndarray, trimap: np.ndarray) -> dict[str,
             differently.
         true: (H, W) true alpha, likewise.
         trimap: (H, W) uint8 0/128/255.
+        columns: names out of METRICS, all but IoU if not given.
 
     Returns:
-        The values under the names above, in that order.
+        The values by name, in the order of the list above.
 
     Raises:
         InputError: the sizes differ, a value is not finite or lies outside [0, 1], or the trimap
@@ -74,24 +124,22 @@ def measure(pred: np.ndarray, true: np.ndarray, trimap: np.ndarray) -> dict[str,
     )
     if not np.all(foreground | background | unknown):
         raise InputError(f"the trimap holds {np.unique(trimap)[:5]}; only 0, 128 and 255 may occur")
+    comparison = Comparison(pred, true, foreground, background, unknown)
+    scores = {name: METRICS[name](comparison) for name in columns}
+    if "CONN" in scores:
+        scores["CONN"] = scores.pop("CONN")  # callers know it after GRAD, CSVs have it before
+    return scores
 
-    error = np.abs(pred - true)
-    unknown_error = np.select([foreground, background], [1 - true, true], error)
-    num_unknown = int(np.count_nonzero(unknown))
-    if num_unknown == 0:
-        unknown_error[:] = 0
-    return {
-        "SAD": _sum(error) / 1000,
-        "MSE": _sum(error**2) / error.size,
-        "MAD": _sum(error) / error.size,
-        "SAD_TRIMAP": _sum(unknown_error) / 1000,
-        "MSE_TRIMAP": _sum(unknown_error**2) / max(num_unknown, 1),
-        "MAD_TRIMAP": _sum(unknown_error) / max(num_unknown, 1),
-        "SAD_FG": _sum(error[foreground]) / 1000,
-        "SAD_BG": _sum(error[background]) / 1000,
-        "GRAD": gradient_error(pred, true),
-        "CONN": connectivity_error(pred, true),
-    }
+
+def overlap(pred: np.ndarray, true: np.ndarray) -> float:
+    """IoU of {alpha > 0.5}: 0 to 1, and 1 where both are empty.
+
+    Args:
+        pred, true: (H, W), uint8, uint16 or float in [0, 1].
+    """
+    a, b = to_unit(pred, "the prediction") > 0.5, to_unit(true, "the true alpha") > 0.5
+    either = np.count_nonzero(a | b)
+    return np.count_nonzero(a & b) / either if either else 1.0
 
 
 def _sum(values: np.ndarray) -> float:

@@ -19,11 +19,12 @@ import numpy as np
 from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
 from utils.files import AnyPath
-from utils.results import COLUMNS, read_results
+from utils.metrics import LARGER_IS_BETTER
+from utils.results import read_results
 from utils.statistics import summarise
 from utils.tables import FORMATS, Table
 
-DEFAULT_METRICS = ("SAD", "MSE", "MAD", "SAD_TRIMAP", "GRAD", "CONN")
+DEFAULT_METRICS = ("SAD", "MSE", "MAD", "SAD_TRIMAP", "GRAD", "CONN", "IoU")  # where all have it
 # Zhong and Zharkov 2024, arXiv 2311.03770, table 2.
 PAPER_METRICS = ("SAD", "SAD_TRIMAP", "GRAD", "CONN")
 PAPER = {
@@ -94,6 +95,23 @@ def shared_images(systems: Sequence[System], *, common: bool) -> list[str]:
     return images
 
 
+def shared_metrics(systems: Sequence[System], asked: Sequence[str] | None) -> list[str]:
+    """The metrics to compare: those asked for, else those of DEFAULT_METRICS that all CSVs have.
+
+    Raises:
+        InputError: a CSV lacks one that was asked for, or they share none.
+    """
+    columns = {system.name: list(next(iter(system.scores.values()))) for system in systems}
+    for metric in asked or ():
+        for name, have in columns.items():
+            if metric not in have:
+                raise InputError(f"{name} has no column {metric}; it has {', '.join(have)}")
+    shared = [m for m in asked or DEFAULT_METRICS if all(m in have for have in columns.values())]
+    if not shared:
+        raise InputError("the CSVs share none of the usual metrics; name some with --metrics")
+    return shared
+
+
 def mean_table(systems: Sequence[System], images: Sequence[str], metrics: Sequence[str]) -> Table:
     """One line per system: the means."""
     rows = [
@@ -135,9 +153,10 @@ def decimals(value: float, *, sign: bool = False) -> str:
 
 
 def gain(systems: Sequence[System], images: Sequence[str], metric: str) -> float:
-    """By how many per cent the last system's mean is below the first one's."""
+    """By how many per cent the last system's mean is below the first one's; of IoU, above it."""
     first, last = (system.values(images, [metric]).mean() for system in (systems[0], systems[-1]))
-    return 100 * (1 - last / first) if first else 0.0
+    sign = -1 if metric in LARGER_IS_BETTER else 1
+    return sign * 100 * (1 - last / first) if first else 0.0
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -150,11 +169,11 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add = compare.add_argument
     add("csv", type=Path, nargs="+", help="CSVs of evaluate.py; the first is the reference")
     add("--names", nargs="+", help="of the systems (default: the file names)")
-    add("--metrics", nargs="+", choices=COLUMNS, default=DEFAULT_METRICS, metavar="METRIC")
+    add("--metrics", nargs="+", metavar="METRIC", help="columns that every CSV has")
     add("--format", choices=FORMATS, default="text")
     add("--paper", choices=PAPER, help="add the paper's published rows for this test set")
     add("--common", action="store_true", help="compare over the images that all CSVs have")
-    gain_help = "exit status 1 unless the last is this much below the first in the first metric"
+    gain_help = "exit status 1 unless the last betters the first by this much in the first metric"
     add("--require_gain", type=number(float, 0), metavar="PERCENT", help=gain_help)
     return parser.parse_args(arguments)
 
@@ -163,16 +182,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parse_args(arguments)
     systems = load_systems(args.csv, args.names)
     images = shared_images(systems, common=args.common)
-    means = mean_table(systems, images, args.metrics)
+    metrics = shared_metrics(systems, args.metrics)
+    means = mean_table(systems, images, metrics)
     tables = [add_paper(means, args.paper) if args.paper else means]
     if len(systems) > 1:
-        tables.append(difference_table(systems, images, args.metrics))
+        tables.append(difference_table(systems, images, metrics))
     print("\n\n".join(table.render(args.format) for table in tables))
     if args.require_gain is None:
         return 0
-    metric = args.metrics[0]
+    metric = metrics[0]
     found = gain(systems, images, metric)
-    print(f"\n{metric} of {systems[-1].name} is {found:.1f} % below that of {systems[0].name}")
+    side = "above" if metric in LARGER_IS_BETTER else "below"
+    print(f"\n{metric} of {systems[-1].name} is {found:.1f} % {side} that of {systems[0].name}")
     return 0 if found >= args.require_gain else 1
 
 

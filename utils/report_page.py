@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from utils.files import AnyPath, atomic_path
-from utils.results import COLUMNS, Row
+from utils.metrics import COLUMNS, LARGER_IS_BETTER
+from utils.results import Row
 from utils.statistics import Summary, summarise
 
 TEMPLATE = Path(__file__).with_suffix(".html")
@@ -21,7 +22,11 @@ WIDTH, HEIGHT, MARGIN = 220, 90, 14  # px, of one histogram; the margin holds it
 
 
 def write_report(
-    path: AnyPath, title: str, rows: Sequence[Row], settings: Mapping[str, Any]
+    path: AnyPath,
+    title: str,
+    rows: Sequence[Row],
+    settings: Mapping[str, Any],
+    columns: Sequence[str] = COLUMNS,
 ) -> None:
     """Write the page: summary, histograms, settings, and a gallery sorted by error. Atomic.
 
@@ -29,18 +34,19 @@ def write_report(
         rows: those that were measured hold `thumbnails` and `thumbnail_size` in `extra`
             (utils.thumbnails).
         settings: what decided the numbers, shown as it is.
+        columns: the metrics that are shown.
     """
     measured = [row for row in rows if row.scores]
-    values = np.array([[row.scores[column] for column in COLUMNS] for row in measured])
+    values = np.array([[row.scores[column] for column in columns] for row in measured])
     parts = {
         "title": escape(title),
         "failures": _failures(rows),
-        "summary": _summary(summarise(values)) if measured else "",
-        "histograms": "".join(map(_histogram, COLUMNS, values.T)) if measured else "",
+        "summary": _summary(columns, summarise(values)) if measured else "",
+        "histograms": "".join(map(_histogram, columns, values.T)) if measured else "",
         "settings": "".join(
             f"<dt>{escape(k)}</dt><dd>{_text(v)}</dd>" for k, v in settings.items()
         ),
-        "options": "".join(f"<option>{column}</option>" for column in COLUMNS),
+        "options": "".join(map(_option, columns)),
         "images": _images(measured),
     }
     template = TEMPLATE.read_text(encoding="utf-8")
@@ -52,6 +58,8 @@ def write_report(
 def _text(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{escape(str(key))} {_text(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
     return {None: "none", True: "yes", False: "no"}.get(value, escape(str(value)))
 
 
@@ -64,14 +72,19 @@ def _failures(rows: Sequence[Row]) -> str:
     return f'<div class="failed"><p>{count}; they enter no number below.</p><ul>{lines}</ul></div>'
 
 
-def _summary(summaries: Sequence[Summary]) -> str:
+def _summary(columns: Sequence[str], summaries: Sequence[Summary]) -> str:
     head = "<tr><th>metric</th><th>mean</th><th>95 % interval</th><th>median</th><th>s.e.</th></tr>"
     lines = "".join(
         f"<tr><td>{column}</td><td>{s.mean:.4g}</td><td>{s.low:.4g} to {s.high:.4g}</td>"
         f"<td>{s.median:.4g}</td><td>{s.standard_error:.2g}</td></tr>"
-        for column, s in zip(COLUMNS, summaries, strict=True)
+        for column, s in zip(columns, summaries, strict=True)
     )
     return f"<table>{head}{lines}</table>"
+
+
+def _option(column: str) -> str:
+    better = "larger" if column in LARGER_IS_BETTER else "smaller"
+    return f'<option data-better="{better}">{column}</option>'
 
 
 def _histogram(column: str, values: np.ndarray) -> str:

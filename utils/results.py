@@ -14,19 +14,8 @@ from typing import Any
 
 from utils.errors import InputError, MissingError
 from utils.files import AnyPath, atomic_path
+from utils.metrics import COLUMNS
 
-COLUMNS = (
-    "SAD",
-    "MSE",
-    "MAD",
-    "SAD_TRIMAP",
-    "MSE_TRIMAP",
-    "MAD_TRIMAP",
-    "SAD_FG",
-    "SAD_BG",
-    "CONN",
-    "GRAD",
-)
 AVERAGE = "average"
 
 
@@ -47,16 +36,16 @@ class Row:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-def average(rows: Iterable[Row]) -> dict[str, float]:
-    """The mean of every metric over the images that could be measured; empty if none could."""
+def average(rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> dict[str, float]:
+    """The means of these metrics over the images that could be measured; empty if none could."""
     measured = [row.scores for row in rows if row.scores]
     if not measured:
         return {}
-    return {key: sum(scores[key] for scores in measured) / len(measured) for key in COLUMNS}
+    return {key: sum(scores[key] for scores in measured) / len(measured) for key in columns}
 
 
-def write_results(path: AnyPath, rows: Sequence[Row]) -> None:
-    """Write the CSV: img_name and COLUMNS, a row per image, the average last. Atomic.
+def write_results(path: AnyPath, rows: Sequence[Row], columns: Sequence[str] = COLUMNS) -> None:
+    """Write the CSV: img_name and `columns`, a row per image, the average last. Atomic.
 
     Only if some image could not be measured there is one more column, `error`: its row holds the
     reason and no numbers, and the average row says how many images it is over.
@@ -65,14 +54,14 @@ def write_results(path: AnyPath, rows: Sequence[Row]) -> None:
     over = f"{failed} of {len(rows)} images not measured" if failed else ""
     with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["img_name", *COLUMNS, *(["error"] if failed else [])])
-        for row in [*rows, Row(AVERAGE, average(rows), over)]:
-            values = [row.scores.get(column, "") for column in COLUMNS]
+        writer.writerow(["img_name", *columns, *(["error"] if failed else [])])
+        for row in [*rows, Row(AVERAGE, average(rows, columns), over)]:
+            values = [row.scores.get(column, "") for column in columns]
             writer.writerow([row.name, *values, *([row.error] if failed else [])])
 
 
 def read_results(path: AnyPath) -> dict[str, dict[str, float]]:
-    """Read such a CSV: scores by image name, without the average row and without failed images.
+    """Read such a CSV, whatever its metrics: the scores of each image that was measured, by name.
 
     Raises:
         MissingError: if there is no such file.
@@ -82,17 +71,19 @@ def read_results(path: AnyPath) -> dict[str, dict[str, float]]:
         raise MissingError(f"no file {path}; evaluate.py writes such a CSV")
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            lines = list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            lines = list(reader)
+        columns = [name for name in reader.fieldnames or () if name not in ("img_name", "error")]
         if lines and lines[-1]["img_name"] == AVERAGE:
             lines.pop()  # made anew where it is needed
         scores = {
-            line["img_name"]: {column: float(line[column]) for column in COLUMNS}
+            line["img_name"]: {column: float(line[column]) for column in columns}
             for line in lines
-            if line["SAD"]
+            if any(line[column] for column in columns)
         }
     except (csv.Error, KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{path} is no CSV of evaluate.py: expected the columns img_name, {', '.join(COLUMNS)}"
+            f"{path} is no CSV of evaluate.py: expected a column img_name and columns of numbers"
         ) from error
     if not scores:
         raise InputError(f"{path} holds no measured image")

@@ -19,6 +19,7 @@ def test_threads_and_arithmetic_are_fixed(tmp_path, monkeypatch):
         num_threads=3,
         protocol="pad",
         max_area=None,
+        paper_area=None,
         precision="fp32",
         with_coarse=False,
     )

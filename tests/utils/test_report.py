@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from utils.errors import InputError
+from utils.metrics import COLUMNS
 from utils.report import PAPER, PAPER_METRICS, main
-from utils.results import COLUMNS, Row, write_results
+from utils.results import Row, write_results
 from utils.tables import FORMATS, Table
 
 
@@ -41,6 +42,28 @@ def test_required_gain(csvs, capsys):
     assert compare(*csvs, "--metrics", "SAD", "--require_gain", 50) == 1
     assert compare(*reversed(csvs), "--metrics", "SAD", "--require_gain", 0) == 1
     assert "% below that of new" in capsys.readouterr().out
+
+
+def test_csvs_with_other_metrics_are_compared_where_they_agree(csvs, tmp_path, capsys):
+    """Last year's CSVs beside new ones; of IoU the larger is the better."""
+    wide = [tmp_path / "wide.csv", tmp_path / "wider.csv"]
+    columns = [*COLUMNS, "IoU", "new"]
+    for path, value in zip(wide, (0.5, 0.75), strict=True):
+        rows = [Row(f"image{i}", dict.fromkeys(columns, value)) for i in range(30)]
+        write_results(path, rows, columns)
+    assert compare(csvs[0], wide[0]) == 0
+    assert "IoU" not in capsys.readouterr().out
+    assert compare(*wide) == 0
+    assert "IoU" in capsys.readouterr().out
+    assert compare(*wide, "--metrics", "IoU", "new", "--require_gain", 50) == 0
+    assert "IoU of wider is 50.0 % above that of wide" in capsys.readouterr().out
+    assert compare(*wide, "--metrics", "IoU", "--require_gain", 51) == 1
+    with pytest.raises(InputError, match="old_one has no column new; it has SAD, MSE"):
+        compare(wide[0], csvs[0], "--metrics", "SAD", "new")
+    lone = tmp_path / "lone.csv"
+    write_results(lone, [Row("image0", {"new": 1.0})], ["new"])
+    with pytest.raises(InputError, match="none of the usual metrics; name some with --metrics"):
+        compare(lone)
 
 
 @pytest.mark.parametrize("form", FORMATS)

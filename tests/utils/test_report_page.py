@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tests.headless import open_browser
+from utils.metrics import COLUMNS
 from utils.report_page import write_report
-from utils.results import COLUMNS, Row
+from utils.results import Row
 from utils.thumbnails import make_thumbnails
 
 NASTY = "</script><b>{{settings}}"  # what a file name may hold

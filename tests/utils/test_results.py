@@ -6,7 +6,8 @@ import json
 import pytest
 
 from utils.errors import InputError, MissingError
-from utils.results import COLUMNS, Journal, Row, read_journal, read_results, write_results
+from utils.metrics import COLUMNS
+from utils.results import Journal, Row, read_journal, read_results, write_results
 
 
 def scores(start):
@@ -43,6 +44,13 @@ def test_failed_image_is_a_row_with_its_reason_and_no_number(tmp_path):
     assert list(read_results(path)) == ["b"]
 
 
+def test_a_csv_with_other_metrics_is_read(tmp_path):
+    rows = [Row("a", {"SAD": 1.5, "mine": 2.0}), Row("b", error="broken")]
+    write_results(tmp_path / "a.csv", rows, ["mine", "SAD"])
+    assert lines_of(tmp_path / "a.csv")[0] == ["img_name", "mine", "SAD", "error"]
+    assert read_results(tmp_path / "a.csv") == {"a": {"mine": 2.0, "SAD": 1.5}}
+
+
 def test_nothing_measured_has_no_average(tmp_path):
     write_results(tmp_path / "a.csv", [Row("a", error="broken")])
     assert lines_of(tmp_path / "a.csv")[-1][1:-1] == [""] * len(COLUMNS)
@@ -50,7 +58,10 @@ def test_nothing_measured_has_no_average(tmp_path):
         read_results(tmp_path / "a.csv")
 
 
-@pytest.mark.parametrize("text", ["", "a,b\n1,2\n3,4\n", "img_name,SAD\nx,1\naverage,1\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "a,b\n1,2\n3,4\n", "img_name,SAD\nx,one\n", "img_name\nx\n", "img_name,SAD,MAD\nx,1\n"],
+)
 def test_other_csv_is_refused(tmp_path, text):
     path = tmp_path / "other.csv"
     path.write_text(text)

@@ -1,0 +1,90 @@
+"""The test sets that evaluate.py knows: how each is opened, and how the paper measures it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from P3MData.data_loader import P3MDataset
+from P3MData.portraits import Split, TestPortraits
+from PhotoMatteData.data_loader import PhotoMatteDataset
+from PPMData.data_loader import PPMDataset
+from utils.area import AREAS
+from utils.errors import InputError
+from utils.files import AnyPath
+from utils.metrics import COLUMNS, METRICS
+from utils.sample import Sample
+
+
+class TestSet(Protocol):
+    """What every test set is: samples with alpha and trimap, in the order of `names`."""
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Sample: ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a test set lies, and which part of it is meant; a constructor takes what it needs.
+
+    Attributes:
+        data_root: the folder that holds P3M-10K, PPM-100 and PhotoMatte85.
+        privacy_data: of P3M, the portraits with blurred faces (P3M-500-P) or without (P3M-500-NP).
+        portraits: folders with image/ and alpha/.
+        split: FILE.csv:PART, a part of these, or None.
+    """
+
+    data_root: AnyPath = "Datasets"
+    privacy_data: bool = True
+    portraits: Sequence[AnyPath] = ()
+    split: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A test set's line in TEST_SETS.
+
+    Attributes:
+        open: gives the name that the results bear, and the test set. Raises MissingError or
+            InputError if its files are not there or don't fit.
+        area: pixels to which the paper's protocol shrinks its photos, or None.
+        protocol: how it is measured if nothing else is asked for.
+        columns: the metrics of its results.
+    """
+
+    open: Callable[[Place], tuple[str, TestSet]]
+    area: int | None = None
+    protocol: str = "paper"
+    columns: Sequence[str] = COLUMNS
+
+
+def _open_p3m(place: Place) -> tuple[str, TestSet]:
+    split = "P3M-500-P" if place.privacy_data else "P3M-500-NP"
+    return split, P3MDataset(place.data_root, split)
+
+
+def _open_portraits(place: Place) -> tuple[str, TestSet]:
+    if not place.portraits:
+        raise InputError("--dataset Portraits needs --portraits FOLDER [FOLDER ...]")
+    split = Split.read(place.split) if place.split else None
+    first, *others = (Path(folder).resolve().name for folder in place.portraits)
+    name = first + (f"+{len(others)}" if others else "") + (f"_{split.part}" if split else "")
+    return name, TestPortraits(place.portraits, split)
+
+
+TEST_SETS = {
+    "P3M": Entry(_open_p3m),
+    "PPM": Entry(lambda place: ("PPM-100", PPMDataset(place.data_root)), AREAS["HD"]),
+    "PhotoMatte": Entry(
+        lambda place: ("PhotoMatte85", PhotoMatteDataset(place.data_root)), AREAS["HD"]
+    ),
+    # One's own photos may be smaller than the paper's multiples of 128, and are seen as predict.py
+    # sees them.
+    "Portraits": Entry(_open_portraits, protocol="pad", columns=tuple(METRICS)),
+}
