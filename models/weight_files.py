@@ -53,12 +53,17 @@ def write_entries(path: AnyPath, entries: Mapping[str, Any]) -> None:
     save_file(weights, path, metadata)
 
 
-def plain_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def plain_names(weights: Any, where: str) -> dict[str, Tensor]:
     """The same weights by the names they have in a network that nothing is wrapped around.
 
     `module.`, `_orig_mod.` and `model.` come off, whichever stand there in whatever order, and so
     does the count that torch's AveragedModel keeps.
+
+    Raises:
+        InputError: it is no state_dict; `where` it was found begins the message.
     """
+    if not isinstance(weights, Mapping) or not all(isinstance(name, str) for name in weights):
+        raise InputError(f"{where} is no state_dict, weights by their names")
     return {_PREFIXES.sub("", name): v for name, v in weights.items() if name != "n_averaged"}
 
 

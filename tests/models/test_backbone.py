@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 import timm
 import torch
+from safetensors.torch import save_file
 
 from models import MattingConfig, build_model
 from models.backbone import build_backbone
 from models.folding import fold_for_inference
 from models.pyramid import PyramidBackbone, prepare_convolutions
-from utils.errors import InputError, MissingError
+from utils.errors import InputError
 
 LITE = MattingConfig(backbone="tf_efficientnet_lite0", decoder_widths=(16, 8))
 CONFIGS = {
@@ -107,10 +108,31 @@ def test_imagenet_weights_of_timm_and_of_the_package_are_told_apart(tmp_path):
         for i, (name, value) in enumerate(source.state_dict().items())
     }
     torch.save(package, tmp_path / "package.pth")
-    for file in ("timm.pth", "package.pth"):
+    wrapped = {f"module.{name}": value for name, value in source.state_dict().items()}
+    torch.save({"state_dict": wrapped, "epoch": 3}, tmp_path / "wrapped.pth")
+    save_file(source.state_dict(), tmp_path / "timm.safetensors")
+    for file in ("timm.pth", "package.pth", "wrapped.pth", "timm.safetensors"):
         ours = PyramidBackbone("tf_efficientnet_lite0")
         ours.load_imagenet(tmp_path / file)
         for name, value in ours.pyramid.state_dict().items():
             assert torch.equal(value, source.state_dict()[name]), name
-    with pytest.raises(MissingError, match="cannot be had"):
-        PyramidBackbone("convnext_atto").load_imagenet(tmp_path / "package.pth")
+    for file in ("timm.pth", "package.pth"):
+        with pytest.raises(InputError, match=rf"{file} holds no weights of timm's convnext_atto"):
+            PyramidBackbone("convnext_atto").load_imagenet(tmp_path / file)
+
+
+class Stranger:
+    def __reduce__(self):
+        return (print, ("ran",))
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b"PK", Stranger(), [1], {1: 2}, {}, {"a": 3}])
+def test_imagenet_files_that_are_none_get_one_sentence(tmp_path, content):
+    path = tmp_path / "not.pth"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    with pytest.raises(InputError, match=r"not\.pth (holds|is) no ") as error:
+        PyramidBackbone("tf_efficientnet_lite0").load_imagenet(path)
+    assert "\n" not in str(error.value) and "=False" not in str(error.value)
