@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 SRC_TRAIN_DIR="${SRC_TRAIN_DIR:-./train_root/model}" # run folder; results go to its test_$DATASET
-DATASET="${DATASET:-P3M}"                            # P3M, PPM, PhotoMatte
+DATASET="${DATASET:-P3M}"                            # one of --dataset's: bash run_benchmark.sh --help
 PRIVACY_DATA="${PRIVACY_DATA:-1}"                    # P3M: 1 blurred faces (P3M-500-P), 0 plain (NP)
 SAVE_IMGS="${SAVE_IMGS:-0}"                          # 1 writes every alpha as PNG
 MAX_AREA="${MAX_AREA:-}"                             # HD, 4K, none, pixels; empty as in the paper

@@ -22,12 +22,14 @@ from engine.protocol import predict_at
 from models import load_model, prepare
 from models.checkpoint import latest_checkpoint
 from P3MData.data_loader import P3MDataset
+from P3MData.portraits import TestPortraits
 from utils.arguments import OneSentenceParser, number
 from utils.composition import composite
 from utils.errors import run_script
 from utils.files import AnyPath, keep_existing
+from utils.folders import FolderDataset
 from utils.foreground import solve_fg_bg
-from utils.images import pair_by_stem, read_alpha, read_photo, write_image
+from utils.images import write_image
 from utils.sample import Sample
 
 TITLES: tuple[str, ...] = ("photo", "truth", "coarse alpha", "refined alpha", "composite")
@@ -83,13 +85,6 @@ def _to_8_bits(values: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
-def read_portraits(folder: AnyPath) -> Iterable[Sample]:
-    """The samples of a folder with image/ and alpha/."""
-    pairs = pair_by_stem({"image": Path(folder, "image"), "alpha": Path(folder, "alpha")})
-    for name, paths in pairs.items():
-        yield Sample(name, read_photo(paths["image"]), read_alpha(paths["alpha"]))
-
-
 def main() -> None:
     parser = OneSentenceParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -106,12 +101,12 @@ def main() -> None:
     args = parser.parse_args()
     keep_existing(args.output, args.overwrite)
     path = latest_checkpoint(args.checkpoint) if args.checkpoint.is_dir() else args.checkpoint
-    if args.portraits:
-        samples: Iterable[Sample] = islice(read_portraits(args.portraits), args.rows)
-    else:
-        dataset = P3MDataset(args.data_root, "P3M-500-NP")
-        samples = [dataset[i] for i in range(min(args.rows, len(dataset)))]
-    titles, rows = TITLES, make_rows(path, samples)
+    dataset: FolderDataset = (
+        TestPortraits([args.portraits])
+        if args.portraits
+        else P3MDataset(args.data_root, "P3M-500-NP")
+    )
+    titles, rows = TITLES, make_rows(path, islice(dataset, args.rows))
     if args.alphas:
         titles, rows = titles[1:4], (row[1:4] for row in rows)
     write_image(args.output, draw_sheet(rows, titles, args.side))

@@ -24,8 +24,8 @@ from utils.trimap import TRAINING_ELLIPSE
 # What doesn't shape the result: a resumed run may be given other values of these.
 FREE = {
     "gpus", "train_dir", "resume", "data_root", "portraits", "backgrounds", "num_workers",
-    "val_portraits", "keep_data", "max_steps", "save_every", "keep_last", "keep_every", "val_every",
-    "val_images", "log_every", "panel_every", "precision", "compile", "accumulate",
+    "val_portraits", "val_split", "keep_data", "max_steps", "save_every", "keep_last", "keep_every",
+    "val_every", "val_images", "log_every", "panel_every", "precision", "compile", "accumulate",
 }  # fmt: skip
 UNSET: Any = object()
 
@@ -232,6 +232,9 @@ def check(values: Mapping[str, Any]) -> None:
     for name in ("portrait_repeat", "edge_weight"):
         if len(values[name]) not in (1, len(values["portraits"])):
             raise InputError(f"--{name} takes one number, or one for each folder of --portraits")
+    without = {name for name, value in values["loss_weights"] if not value}
+    if without == set(TERMS):
+        raise InputError("--loss_weights leaves nothing to learn from: every term has the weight 0")
     length, warmup = values["schedule_steps"], values["warmup_steps"]
     if values["schedule"] == "cosine" and (length is None or length <= warmup):
         raise InputError("--schedule cosine needs --schedule_steps, more than --warmup_steps")

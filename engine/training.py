@@ -18,14 +18,15 @@ from tqdm import tqdm
 from engine.batches import Batch, to_device
 from engine.distributed import Processes, seed_step
 from engine.optimisation import Settings, learning_rate
+from engine.protocol import predict_at
 from engine.run_state import RunFolder, RunState, StopRequest
 from engine.watch import Watch
-from models.inference import autocast, predict, prepare
-from models.losses import compute_losses
+from models.inference import autocast, prepare
+from models.losses import TERMS, compute_losses
 from models.matting import MattingModel, MattingOutput
 from utils.errors import InputError
 from utils.folders import FolderDataset
-from utils.metrics import measure, overlap
+from utils.metrics import measure
 
 METRICS = ("SAD", "MAD", "SAD_TRIMAP", "GRAD", "IoU")  # the first decides which checkpoint is best
 
@@ -76,9 +77,7 @@ def train_step(
         with autocast(processes.device, settings["precision"]):
             output = network(batch["image"], batch["noise"])
             terms = compute_losses(output, batch, without)
-        terms["total"] = torch.stack(
-            [weights.get(name, 1.0) * x for name, x in terms.items()]
-        ).sum()
+        terms["total"] = weigh(terms, weights, output)
         state.scaler.scale(terms["total"] / len(parts)).backward()
         for name, term in terms.items():
             losses[name] = losses.get(name, 0) + term.detach() / len(parts)
@@ -102,6 +101,21 @@ def train_step(
     B, _, h, w = output.coarse.alpha_logits[-1].shape
     refined = len(output.cells) / (B * h * w)
     return Step(losses, gradient_norm, rate, refined, batch, output)
+
+
+def weigh(
+    terms: Mapping[str, Tensor], weights: Mapping[str, float], output: MattingOutput
+) -> Tensor:
+    """The sum of the terms, each times its weight, 1 if it has none.
+
+    Where terms are left out, the output gets a gradient of 0 for them, as if they were there:
+    DistributedDataParallel waits until every weight has one.
+    """
+    total = torch.stack([weights.get(name, 1.0) * x for name, x in terms.items()]).sum()
+    if len(terms) == len(TERMS):
+        return total
+    outputs = [output.alpha, *output.coarse.alpha_logits, *output.coarse.trimap_logits]
+    return total + torch.stack([(0 * x.float()).sum() for x in outputs]).sum()
 
 
 def _refuse_step(step: int, total: float, parts: Sequence[Batch], processes: Processes) -> None:
@@ -220,8 +234,8 @@ def validate(
     network = prepare(model, settings["precision"])
     count = min(len(dataset), settings["val_images"])
     chosen = [i * len(dataset) // count for i in range(count)]
-    # As the paper measures; one's own photos may be too small for that.
-    fit = "pad" if settings["val_portraits"] else "resize"
+    # As evaluate.py does: P3M as in the paper, one's own photos as predict.py sees them.
+    protocol, area = ("pad", network.max_area) if settings["val_portraits"] else ("paper", None)
     rows: list[list[float]] = []
     broken = 0
     for index in processes.share(chosen):
@@ -234,9 +248,8 @@ def validate(
             broken += 1
             continue
         assert sample.alpha is not None and sample.trimap is not None
-        alpha = predict(network, sample.image, fit=fit).alpha
-        values = measure(alpha, sample.alpha, sample.trimap)
-        values["IoU"] = overlap(alpha, sample.alpha)
+        alpha = predict_at(network, sample.image, protocol=protocol, max_area=area).alpha
+        values = measure(alpha, sample.alpha, sample.trimap, METRICS)
         rows.append([values[name] for name in METRICS])
     reports = processes.gather((rows, broken))
     everything = torch.tensor([row for part, _ in reports for row in part])

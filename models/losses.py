@@ -7,7 +7,8 @@ so a batch that is split over processes has the same loss as the whole.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,13 +21,71 @@ if TYPE_CHECKING:
     from models.matting import MattingOutput
 
 LEVELS = 5  # of the Laplacian pyramid, the rest not counted
-TERMS = (
-    *(f"coarse_alpha_{stride}" for stride in STRIDES),
-    *(f"coarse_trimap_{stride}" for stride in STRIDES),
-    "alpha",
-    "composite",
-    "laplacian",
-)
+
+
+class Comparison:
+    """The network's output beside the truth, as the terms take them: float32, each made once.
+
+    Args:
+        output: what MattingModel gave for `batch["image"]`, in any floating-point type.
+        batch: as for compute_losses.
+
+    Attributes:
+        pred_alpha, true_alpha: (B, 1, H, W).
+        true_alpha_coarse, true_trimap_coarse: (B, 1, H/8, W/8), and (B, 3, H/8, W/8) shares.
+        weights: (B, 1, H, W) how much each pixel counts in the full-size terms.
+        edge: (B,) how much each image counts in them, or None.
+    """
+
+    def __init__(self, output: MattingOutput, batch: Mapping[str, Tensor]) -> None:
+        self.coarse, self.batch = output.coarse, batch
+        self.pred_alpha = output.alpha.float()
+        self.true_alpha = batch["alpha"].float()
+        self.edge = batch.get("edge_weight")
+
+    @cached_property
+    def true_trimap(self) -> Tensor:
+        return one_hot_trimap(self.batch["trimap"])
+
+    @cached_property
+    def true_alpha_coarse(self) -> Tensor:
+        return F.avg_pool2d(self.true_alpha, STRIDES[-1])
+
+    @cached_property
+    def true_trimap_coarse(self) -> Tensor:
+        return F.avg_pool2d(self.true_trimap, STRIDES[-1])
+
+    @cached_property
+    def weights(self) -> Tensor:
+        return unknown_weights(self.true_trimap)
+
+
+def _coarse_alpha(c: Comparison, *, level: int) -> Tensor:
+    logits = _upsample(c.coarse.alpha_logits[level].float(), c.true_alpha_coarse.shape[-2:])
+    return F.binary_cross_entropy_with_logits(logits, c.true_alpha_coarse)
+
+
+def _coarse_trimap(c: Comparison, *, level: int) -> Tensor:
+    logits = _upsample(c.coarse.trimap_logits[level].float(), c.true_trimap_coarse.shape[-2:])
+    return focal_loss(logits, c.true_trimap_coarse)
+
+
+def _composite(c: Comparison) -> Tensor:
+    foreground, background, image = (
+        c.batch[name].float() for name in ("foreground", "background", "image")
+    )
+    return composite_loss(c.pred_alpha, foreground, background, image, c.weights, c.edge)
+
+
+# All terms; a new one is a function and a line here.
+LOSSES: dict[str, Callable[[Comparison], Tensor]] = {
+    **{f"coarse_alpha_{s}": partial(_coarse_alpha, level=i) for i, s in enumerate(STRIDES)},
+    **{f"coarse_trimap_{s}": partial(_coarse_trimap, level=i) for i, s in enumerate(STRIDES)},
+    "alpha": lambda c: alpha_loss(c.pred_alpha, c.true_alpha, c.weights, c.edge),
+    "composite": _composite,
+    "laplacian": lambda c: laplacian_loss(c.pred_alpha, c.true_alpha, c.weights, c.edge),
+}
+TERMS = tuple(LOSSES)
 
 
 def compute_losses(
@@ -39,44 +98,14 @@ def compute_losses(
         batch: image, foreground, background (B, 3, H, W) and alpha (B, 1, H, W), all in [0, 1];
             trimap (B, 1, H, W) with 0 background, 128 unknown, 255 foreground; and, if the terms
             at full size are to count more in some images than in others, edge_weight (B,).
-        without: of "composite" and "laplacian", the terms that are not computed.
+        without: the terms that are not computed.
 
     Returns:
-        One scalar float32 tensor for each other name in TERMS, in that order.
+        One scalar float32 tensor for each other name in LOSSES, in that order.
     """
     with torch.autocast(batch["image"].device.type, enabled=False):
-        true_alpha = batch["alpha"].float()
-        true_trimap = one_hot_trimap(batch["trimap"])
-        true_alpha_coarse = F.avg_pool2d(true_alpha, STRIDES[-1])
-        true_trimap_coarse = F.avg_pool2d(true_trimap, STRIDES[-1])
-        size = true_alpha_coarse.shape[-2:]
-
-        losses = {}
-        for stride, logits in zip(STRIDES, output.coarse.alpha_logits, strict=True):
-            losses[f"coarse_alpha_{stride}"] = F.binary_cross_entropy_with_logits(
-                _upsample(logits.float(), size), true_alpha_coarse
-            )
-        for stride, logits in zip(STRIDES, output.coarse.trimap_logits, strict=True):
-            losses[f"coarse_trimap_{stride}"] = focal_loss(
-                _upsample(logits.float(), size), true_trimap_coarse
-            )
-
-        pred_alpha = output.alpha.float()
-        weights = unknown_weights(true_trimap)
-        edge = batch.get("edge_weight")
-        losses["alpha"] = alpha_loss(pred_alpha, true_alpha, weights, edge)
-        if "composite" not in without:
-            losses["composite"] = composite_loss(
-                pred_alpha,
-                batch["foreground"].float(),
-                batch["background"].float(),
-                batch["image"].float(),
-                weights,
-                edge,
-            )
-        if "laplacian" not in without:
-            losses["laplacian"] = laplacian_loss(pred_alpha, true_alpha, weights, edge)
-    return losses
+        comparison = Comparison(output, batch)
+        return {name: loss(comparison) for name, loss in LOSSES.items() if name not in without}
 
 
 def one_hot_trimap(trimap: Tensor) -> Tensor:

@@ -40,6 +40,7 @@ def make(folder: Path) -> Path:
     shutil.copytree(train / "blurred_image", folder / "photos")
     shutil.copytree(train / "blurred_image", folder / "mine" / "image")
     shutil.copytree(train / "mask", folder / "mine" / "alpha")
+    shutil.copytree(folder / "mine", folder / "mine_val")
     shutil.copytree(test / "mask", folder / "modnet_alphas")
     photo = folder / "me.jpg"
     shutil.copy(train / "blurred_image" / "demo_00000.jpg", photo)

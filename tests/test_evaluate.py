@@ -18,7 +18,7 @@ import evaluate
 from DemoData.generate import generate
 from engine import evaluation
 from engine.provenance import versions
-from engine.test_sets import TEST_SETS
+from engine.test_sets import TEST_SETS, Entry
 from models import CONFIGS, build_model, load_model
 from models.checkpoint import save_checkpoint
 from models.inference import predict, predict_alpha
@@ -153,6 +153,15 @@ def test_other_test_sets(run, dataset, tmp_path):
     assert facts["max_area"] == 17000
     [path] = (path for path in (tmp_path / "out").glob("*_0000000007.csv"))
     assert path.read_text().splitlines()[0].split(",") == PUBLISHED
+
+
+def test_a_new_test_set_is_an_entry(run, portraits, tmp_path, monkeypatch):
+    monkeypatch.setitem(
+        TEST_SETS, "two", Entry(lambda place: ("two", TestPortraits([tmp_path / "more"])), 17000)
+    )
+    assert run("--dataset", "two") == 0
+    facts = json.loads((tmp_path / "out/two_paper_0000000007.json").read_text())
+    assert facts["max_area"] == 17000 and list(facts["images"]) == ["ann", "bob"]
 
 
 def test_results_are_not_overwritten_unasked(run):

@@ -10,7 +10,6 @@ import pytest
 import PhotoMatteData.data_loader as photomatte
 import PPMData.data_loader as ppm
 from DemoData.generate import generate
-from engine.contact_sheet import read_portraits
 from engine.jobs import Formats, choose_kinds, find_sources, plan_jobs
 from engine.predictors import load_predictor
 from engine.profile_files import ProfileFiles
@@ -20,7 +19,7 @@ from engine.sources import open_folder
 from models import CONFIGS, build_model, load_model
 from models.checkpoint import latest_checkpoint, save_checkpoint
 from P3MData.data_loader import P3MDataset
-from P3MData.portraits import PortraitDataset
+from P3MData.portraits import PortraitDataset, TestPortraits
 from P3MData.solve_fg_bg import solve_dataset
 from PhotoMatteData.pairing import pair_backgrounds, read_pairs, store_pairs
 from utils.errors import InputError, MissingError
@@ -122,7 +121,7 @@ def test_pictures(tmp_path, kind):
     assert pair_by_stem(folders)["a"]["image"] == Path(path)
     assert inspect_folders("two", folders, num_workers=1) == []
     assert open_folder(folders["alpha"], resize=False)[0]["predictions"] == str(folders["alpha"])
-    assert [sample.name for sample in read_portraits(kind(tmp_path))] == ["a"]
+    assert TestPortraits([kind(tmp_path)]).names == ["a"]
 
     dataset = PortraitDataset(kind(tmp_path))
     dataset.solve()

@@ -72,8 +72,12 @@ RUN = {
     ),
     "python train.py --train_dir ./train_root/paper --resume": "--max_steps 2",
     "python train.py --train_dir train_root/mine --init checkpoints/demo.pth"
-    " --model_version demo --portraits mine --no_p3m --freeze_bn --lr 1e-5 --crop_size 384"
-    " --max_steps 2000 --val_every 0": f"{SHORT} --max_steps 1",
+    " --model_version demo --portraits mine --no_p3m --val_portraits mine_val --val_every 200"
+    " --freeze_bn --lr 1e-5 --crop_size 384 --max_steps 2000": (
+        f"{ON_THE_CPU} --crop_size 128 --batch_size 1 --panel_every 0 --max_steps 1"
+    ),
+    "python evaluate.py --checkpoint train_root/mine/logger/best.pth --dataset Portraits"
+    " --portraits mine_val": ON_THE_CPU,
     "SRC_TRAIN_DIR=./train_root/paper DATASET=P3M PRIVACY_DATA=1 bash run_benchmark.sh --report": (
         ON_THE_CPU
     ),
