@@ -133,15 +133,15 @@ def read_background(text: str, max_pixels: int = MAX_PIXELS) -> Background:
 
     if path.is_dir():
         files = list(list_images(path).values())
-        return lambda photo, _, name, profile=None: fitted(
+        return lambda photo, _, name, profile: fitted(
             files[zlib.crc32(os.fsencode(name)) % len(files)], photo.shape[:2], profile
         )
     if path.is_file():
         read_photo(path, max_pixels)  # what is wrong with it is said now
-        return lambda photo, _, __, profile=None: fitted(path, photo.shape[:2], profile)
+        return lambda photo, _, __, profile: fitted(path, photo.shape[:2], profile)
     if text.startswith("blur:"):
         sigma = _blur_sigma(text)
-        return lambda photo, alpha, _, __=None: blur_background(photo, alpha, sigma)
+        return lambda photo, alpha, _, __: blur_background(photo, alpha, sigma)
     try:
         colour = np.array(ImageColor.getrgb(text)[:3], np.uint8)
     except ValueError:
@@ -149,7 +149,7 @@ def read_background(text: str, max_pixels: int = MAX_PIXELS) -> Background:
             f"--background {text!r} is neither a colour (green, #00ff00), nor a photo or folder "
             "that is there, nor blur:<pixels>"
         ) from None
-    return lambda photo, _, __, profile=None: np.broadcast_to(
+    return lambda photo, _, __, profile: np.broadcast_to(
         convert_colours(colour[None, None], None, profile), photo.shape
     )
 

@@ -17,12 +17,13 @@ def _transform(
 ) -> ImageCms.ImageCmsTransform | None:
     """From `source`, in Pillow's `mode`, to RGB in `target` (None: sRGB); None if one is broken."""
     try:
-        ends = [
+        before, after = (
             ImageCms.ImageCmsProfile(io.BytesIO(icc) if icc else ImageCms.createProfile("sRGB"))
             for icc in (source, target)
-        ]
+        )
         return ImageCms.buildTransform(
-            *ends,
+            before,
+            after,
             mode,
             "RGB",
             ImageCms.Intent.RELATIVE_COLORIMETRIC,

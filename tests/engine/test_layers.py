@@ -60,10 +60,10 @@ def test_backgrounds_from_files(portrait, tmp_path):
     photo, alpha = portrait
     for name, colour in (("x.png", 10), ("y.png", 20)):
         write_image(tmp_path / name, np.full((30, 200, 3), colour, np.uint8))
-    one = read_background(str(tmp_path / "x.png"))(photo, alpha, "a")
+    one = read_background(str(tmp_path / "x.png"))(photo, alpha, "a", None)
     assert one.shape == photo.shape and (one == 10).all()
     folder = read_background(str(tmp_path))
-    used = {int(folder(photo, alpha, f"{i}.jpg")[0, 0, 0]) for i in range(20)}
+    used = {int(folder(photo, alpha, f"{i}.jpg", None)[0, 0, 0]) for i in range(20)}
     assert used == {10, 20}
 
 
