@@ -31,7 +31,7 @@ from models.inference import PRECISIONS
 from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
 from utils.parallel import count_cores
-from utils.results import Row, average
+from utils.results.rows import Row, average
 
 
 def parse_args() -> argparse.Namespace:

@@ -20,9 +20,9 @@ from DemoData.portrait import draw_portrait
 from utils.images import pair_by_stem, read_alpha, read_photo, write_image
 from utils.metrics import COLUMNS
 from utils.parallel import map_files
-from utils.report_page import write_report
-from utils.results import Row
-from utils.thumbnails import make_thumbnails
+from utils.results.page import write_report
+from utils.results.rows import Row
+from utils.results.thumbnails import make_thumbnails
 
 
 def list_pairs(photos: Path | None, folder: Path) -> list[dict[str, Path]]:

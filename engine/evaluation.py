@@ -24,9 +24,9 @@ from utils.files import AnyPath
 from utils.images import write_image
 from utils.metrics import COLUMNS, measure, size_text
 from utils.parallel import count_cores, open_pool
-from utils.results import Row
+from utils.results.rows import Row
+from utils.results.thumbnails import make_thumbnails
 from utils.sample import Sample
-from utils.thumbnails import make_thumbnails
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ import numpy as np
 from utils.errors import InputError
 from utils.files import AnyPath, atomic_path
 from utils.metrics import COLUMNS
-from utils.report_page import write_report
-from utils.results import Journal, Row, read_journal, write_results
-from utils.statistics import Summary, summarise
+from utils.results.page import write_report
+from utils.results.rows import Journal, Row, read_journal, write_results
+from utils.results.statistics import Summary, summarise
 
 FACTS = ("size", "network_size", "truth_sha256")  # what the JSON keeps of each image
 

@@ -12,11 +12,11 @@ import numpy as np
 
 from engine.measuring import Timing
 from engine.profiling import Case, Measurement, Part
-from utils.bars import draw_bars, stack_pictures
 from utils.errors import InputError
 from utils.files import AnyPath, atomic_path
 from utils.images import write_image
-from utils.tables import Table
+from utils.results.bars import draw_bars, stack_pictures
+from utils.results.tables import Table
 
 
 @dataclass(frozen=True)

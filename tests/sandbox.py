@@ -27,7 +27,7 @@ def make(folder: Path) -> Path:
     from models.checkpoint import DEFAULT_CHECKPOINT
     from utils.images import read_photo
     from utils.metrics import COLUMNS
-    from utils.results import Row, write_results
+    from utils.results.rows import Row, write_results
     from utils.video import open_writer
 
     ignore = shutil.ignore_patterns(*SKIPPED)

@@ -27,7 +27,7 @@ from P3MData.portraits import TestPortraits
 from utils.errors import InputError, MissingError
 from utils.images import read_alpha, write_image
 from utils.metrics import METRICS, measure, overlap
-from utils.results import read_results
+from utils.results.rows import read_results
 
 PUBLISHED = [
     "img_name", "SAD", "MSE", "MAD", "SAD_TRIMAP", "MSE_TRIMAP", "MAD_TRIMAP", "SAD_FG", "SAD_BG",

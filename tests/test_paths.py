@@ -38,8 +38,8 @@ from utils.metadata import Metadata, read_metadata
 from utils.metrics import COLUMNS
 from utils.predictions import list_predictions, read_prediction
 from utils.report import load_systems
-from utils.report_page import write_report
-from utils.results import Journal, Row, read_journal, read_results, write_results
+from utils.results.page import write_report
+from utils.results.rows import Journal, Row, read_journal, read_results, write_results
 from utils.video import open_reader, open_writer
 
 ROOT = Path(__file__).parents[1]

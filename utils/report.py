@@ -20,9 +20,9 @@ from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
 from utils.files import AnyPath
 from utils.metrics import LARGER_IS_BETTER
-from utils.results import read_results
-from utils.statistics import summarise
-from utils.tables import FORMATS, Table
+from utils.results.rows import read_results
+from utils.results.statistics import summarise
+from utils.results.tables import FORMATS, Table
 
 DEFAULT_METRICS = ("SAD", "MSE", "MAD", "SAD_TRIMAP", "GRAD", "CONN", "IoU")  # where all have it
 # Zhong and Zharkov 2024, arXiv 2311.03770, table 2.

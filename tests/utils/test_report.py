@@ -6,8 +6,8 @@ import pytest
 from utils.errors import InputError
 from utils.metrics import COLUMNS
 from utils.report import PAPER, PAPER_METRICS, main
-from utils.results import Row, write_results
-from utils.tables import FORMATS, Table
+from utils.results.rows import Row, write_results
+from utils.results.tables import FORMATS, Table
 
 
 @pytest.fixture

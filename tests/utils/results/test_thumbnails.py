@@ -5,7 +5,7 @@ import base64
 import cv2
 import numpy as np
 
-from utils.thumbnails import COMPOSITE_COLOUR, SIDE, error_map, make_thumbnails
+from utils.results.thumbnails import COMPOSITE_COLOUR, SIDE, error_map, make_thumbnails
 
 
 def decode(text):

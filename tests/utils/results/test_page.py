@@ -7,9 +7,9 @@ import pytest
 
 from tests.headless import open_browser
 from utils.metrics import COLUMNS
-from utils.report_page import write_report
-from utils.results import Row
-from utils.thumbnails import make_thumbnails
+from utils.results.page import write_report
+from utils.results.rows import Row
+from utils.results.thumbnails import make_thumbnails
 
 NASTY = "</script><b>{{settings}}"  # what a file name may hold
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from utils.statistics import summarise
+from utils.results.statistics import summarise
 
 
 def test_summary_is_its_definition():

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 
-from utils.bars import COLOURS, SPAN, draw_bars, stack_pictures
+from utils.results.bars import COLOURS, SPAN, draw_bars, stack_pictures
 
 
 def longest_run(picture, colour):

@@ -13,8 +13,8 @@ import numpy as np
 
 from utils.files import AnyPath, atomic_path
 from utils.metrics import COLUMNS, LARGER_IS_BETTER
-from utils.results import Row
-from utils.statistics import Summary, summarise
+from utils.results.rows import Row
+from utils.results.statistics import Summary, summarise
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 BINS = 24
@@ -32,7 +32,7 @@ def write_report(
 
     Args:
         rows: those that were measured hold `thumbnails` and `thumbnail_size` in `extra`
-            (utils.thumbnails).
+            (utils.results.thumbnails).
         settings: what decided the numbers, shown as it is.
         columns: the metrics that are shown.
     """

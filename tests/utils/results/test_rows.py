@@ -7,7 +7,7 @@ import pytest
 
 from utils.errors import InputError, MissingError
 from utils.metrics import COLUMNS
-from utils.results import Journal, Row, read_journal, read_results, write_results
+from utils.results.rows import Journal, Row, read_journal, read_results, write_results
 
 
 def scores(start):

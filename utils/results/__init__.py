@@ -1,0 +1,1 @@
+"""What an evaluation leaves: rows, statistics, tables and the report page."""
