@@ -30,7 +30,9 @@ from models.checkpoint import latest_checkpoint
 from models.inference import PRECISIONS
 from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
+from utils.leftovers import tell_passed_over
 from utils.parallel import count_cores
+from utils.predictions import ENDINGS
 from utils.results.rows import Row, average
 
 
@@ -83,6 +85,8 @@ def main() -> int:
     with join(gpus) as processes:
         place = Place(args.data_root, bool(args.privacy_data), args.portraits, args.split)
         set_name, test_set = TEST_SETS[args.dataset].open(place)
+        if processes.is_main and args.predictions:
+            tell_passed_over(args.predictions, ENDINGS)
         files, settings, source = open_source(args, set_name, processes.device)
         rows = evaluate_shared(
             processes,

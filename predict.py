@@ -81,7 +81,7 @@ def predict(args: argparse.Namespace, processes: Processes | None) -> int:
     check_options(args, kinds)
     look = partial(plan, args, kinds)  # in one process, before any of them writes
     jobs, refused = processes.from_main(look) if processes else look()
-    background = read_background(args.background or "green", args.max_pixels)
+    background = read_background(args.background or "green", args.max_pixels, say=is_main)
     layers = LayerMaker(kinds, background, solve=not args.no_foreground, bits=args.bits)
     predictor, about = load_predictor(
         args.checkpoint,

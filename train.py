@@ -20,6 +20,7 @@ from engine.batches import (
     open_training_set,
     open_validation_set,
     solve_portraits,
+    tell_leftovers,
 )
 from engine.distributed import Processes, gpus_to_launch, join, launch, seed_run
 from engine.optimisation import make_network, make_state, set_training
@@ -84,6 +85,7 @@ def run(
     network = make_network(model, settings, processes)
     if processes.is_main:
         describe(settings, processes, state, portraits)
+        tell_leftovers(dataset, settings)
     processes.from_main(folder.begin)
     logger = folder.logger if processes.is_main else None
     with Watch(logger, state.step, settings["batch_size"], arguments) as watch:

@@ -23,7 +23,7 @@ from P3MData.recipe import Recipe, carry_out
 from P3MData.recombination import SECOND_SHARE, join_people, light_people, write_on_scene
 from utils.errors import InputError
 from utils.files import AnyPath
-from utils.images import list_images, read_photo
+from utils.images import list_photos, read_photo
 from utils.sample import Sample
 from utils.trimap import TRAINING_ELLIPSE
 
@@ -118,7 +118,7 @@ class TrainingSet(torch.utils.data.Dataset):
         self.size = (crop_size, crop_size)
         self.seed = seed
         self.version = version
-        self.scenes = list(list_images(backgrounds).values()) if backgrounds else []
+        self.scenes = list_photos(backgrounds) if backgrounds else []
         self.replace = replace if self.scenes else 0.0
         self.empty = empty
         self.recombine = recombine

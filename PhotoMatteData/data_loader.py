@@ -27,6 +27,7 @@ from utils.files import AnyPath
 from utils.folders import FolderDataset, read_layers
 from utils.images import list_images, read_photo, read_rgba
 from utils.inspection import inspect_folders, inspect_samples, loader_parser, report
+from utils.leftovers import tell_passed_over
 from utils.sample import Sample
 from utils.trimap import write_trimaps
 
@@ -97,6 +98,7 @@ def check(root: AnyPath, fast: bool = False, num_workers: int | None = None) -> 
     )
     try:
         pairs = read_pairs(base) if (base / NAME).exists() else pair_backgrounds(base)
+        tell_passed_over(base / "background")
         used = {str(path): {"background": path} for path in sorted(set(pairs.values()))}
         faults += inspect_samples("backgrounds", used, fast=fast, num_workers=num_workers)
     except InputError as error:
@@ -117,6 +119,7 @@ def main() -> int:
         parser.error("--backgrounds and --seed belong to --pair")
     base = folder(args.data_root)
     if args.pair:
+        tell_passed_over(args.backgrounds or base / "background")
         print(f"wrote {store_pairs(base, pair_backgrounds(base, args.backgrounds, args.seed))}")
     if args.gen_trimaps:
         written = gen_dataset_trimaps(args.data_root, args.num_workers)

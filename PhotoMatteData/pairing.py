@@ -19,7 +19,7 @@ import numpy as np
 
 from utils.errors import InputError, MissingError
 from utils.files import AnyPath, atomic_path
-from utils.images import list_images
+from utils.images import list_images, list_photos
 
 NAME = "pairs.csv"
 COLUMNS = ["rgba_image", "background"]
@@ -38,7 +38,7 @@ def pair_backgrounds(
         MissingError, InputError: if a folder is missing or empty.
     """
     base = Path(base)
-    files = list(list_images(backgrounds or base / "background").values())
+    files = list_photos(backgrounds or base / "background")
     if seed:
         files = [files[i] for i in np.random.default_rng(seed).permutation(len(files))]
     cutouts = list_images(base / "rgba_image")

@@ -21,6 +21,7 @@ from P3MData.portraits import PortraitDataset, Split, TestPortraits
 from P3MData.training_set import Kept
 from utils.errors import InputError, MissingError
 from utils.folders import FolderDataset
+from utils.leftovers import tell_passed_over
 from utils.parallel import count_cores
 from utils.sample import Sample
 
@@ -100,6 +101,15 @@ def open_portraits(settings: Settings) -> list[PortraitDataset]:
     """The folders of --portraits, those of --split alone."""
     split = Split.read(settings["split"]) if settings["split"] else None
     return [PortraitDataset(folder, split) for folder in settings["portraits"]]
+
+
+def tell_leftovers(dataset: TrainingSet, settings: Settings) -> None:
+    """Print what the folders of scenes and --portraits hold beside photos, a line for each."""
+    folders = {scene.parent for scene in dataset.scenes}
+    for portraits in settings["portraits"]:
+        folders |= {Path(portraits, layer) for layer in ("image", "alpha")}
+    for folder in sorted(folders):
+        tell_passed_over(folder)
 
 
 def solve_portraits(settings: Settings, processes: Processes) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from utils import images, video
 from utils.errors import InputError, MissingError
 from utils.files import AnyPath
+from utils.leftovers import print_counts
 
 PHOTO_ENDINGS = frozenset(images.KINDS)
 VIDEO_ENDINGS = video.READ_ENDINGS
@@ -66,7 +67,7 @@ def is_video(path: AnyPath) -> bool:
 def find_sources(
     text: str, lines: Iterable[str] = (), *, skip: AnyPath | None = None
 ) -> list[Source]:
-    """Find what `--input` names.
+    """Find what `--input` names; one line tells what a folder or glob holds beside it.
 
     Args:
         text: a photo or video, a folder (all photos below it; hidden ones are left out), a glob
@@ -88,7 +89,10 @@ def find_sources(
     elif path.is_dir():
         if skip and skip.resolve() == path.resolve():
             raise InputError(f"--output {skip} is the input folder; name another")
-        sources = [Source(file, file.relative_to(path)) for file in _photos_below(path, skip)]
+        files = _files_below(path, skip)
+        photos = [file for file in files if file.suffix.lower() in PHOTO_ENDINGS]
+        print_counts(text, set(files) - set(photos))
+        sources = [Source(photo, photo.relative_to(path)) for photo in photos]
     elif path.is_file():
         if path.suffix.lower() not in PHOTO_ENDINGS | VIDEO_ENDINGS:
             known = " ".join(sorted(PHOTO_ENDINGS | VIDEO_ENDINGS))
@@ -96,11 +100,12 @@ def find_sources(
         sources = [Source(path, Path(path.name))]
     elif glob.has_magic(text):
         base = Path(re.split(r"[^/\\]*[*?\[]", text, maxsplit=1)[0])
-        files = (Path(name) for name in sorted(glob.glob(text, recursive=True)))
-        files = (file for file in files if file.suffix.lower() in PHOTO_ENDINGS | VIDEO_ENDINGS)
+        files = [Path(name) for name in sorted(glob.glob(text, recursive=True))]
         if skip:
-            files = (file for file in files if skip.resolve() not in file.resolve().parents)
-        sources = [Source(file, file.relative_to(base)) for file in files]
+            files = [file for file in files if skip.resolve() not in file.resolve().parents]
+        media = [file for file in files if file.suffix.lower() in PHOTO_ENDINGS | VIDEO_ENDINGS]
+        print_counts(text, (file for file in set(files) - set(media) if file.is_file()))
+        sources = [Source(file, file.relative_to(base)) for file in media]
     else:
         raise MissingError(f"{text} is not there; --input takes a photo, a video, a folder or '*'")
     if not sources:
@@ -109,8 +114,8 @@ def find_sources(
     return sources
 
 
-def _photos_below(folder: Path, skip: Path | None) -> list[Path]:
-    """Every photo below the folder, in order of path; hidden files and `skip` are left out.
+def _files_below(folder: Path, skip: Path | None) -> list[Path]:
+    """Every file below the folder, in order of path; hidden files and `skip` are left out.
 
     Links to folders are followed, each folder is entered once.
     """
@@ -126,7 +131,7 @@ def _photos_below(folder: Path, skip: Path | None) -> list[Path]:
         folders[:] = [name for name in entered if places[name] not in seen]
         seen.update(places.values())
         found += [Path(parent, name) for name in names if not name.startswith(".")]
-    return sorted(path for path in found if path.suffix.lower() in PHOTO_ENDINGS)
+    return sorted(found)
 
 
 def choose_kinds(

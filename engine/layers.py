@@ -18,7 +18,8 @@ from utils.colour import convert_colours
 from utils.composition import composite, fit_background
 from utils.errors import InputError
 from utils.foreground import solve_fg_bg
-from utils.images import MAX_PIXELS, list_images, read_photo
+from utils.images import MAX_PIXELS, list_photos, read_photo
+from utils.leftovers import tell_passed_over
 from utils.metadata import read_profile
 
 KEPT_MARGIN = 2  # transparent pixels around the person that keep a colour in a cut-out
@@ -112,7 +113,7 @@ def make_cutout(foreground: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return np.dstack([foreground * near[..., None], opacity])
 
 
-def read_background(text: str, max_pixels: int = MAX_PIXELS) -> Background:
+def read_background(text: str, max_pixels: int = MAX_PIXELS, *, say: bool = False) -> Background:
     """Understand `--background`: a colour's name, #rrggbb, a photo, a folder, or blur:<pixels>.
 
     A colour is one of sRGB; it and a photo are converted to the profile of the portrait.
@@ -120,6 +121,11 @@ def read_background(text: str, max_pixels: int = MAX_PIXELS) -> Background:
     A photo is scaled to cover the portrait and cut at its middle. Of a folder every portrait gets
     one photo, the same in every run. blur:25 is the photo's own background behind a Gaussian of
     sigma 25 pixels, with the person left out of the sum.
+
+    Args:
+        text: one of these.
+        max_pixels: of a photo.
+        say: print what a folder holds beside photos.
 
     Raises:
         InputError: none of these, or a folder without photos.
@@ -132,7 +138,9 @@ def read_background(text: str, max_pixels: int = MAX_PIXELS) -> Background:
         return fit_background(colours, size)
 
     if path.is_dir():
-        files = list(list_images(path).values())
+        if say:
+            tell_passed_over(path)
+        files = list_photos(path)
         return lambda photo, _, name, profile: fitted(
             files[zlib.crc32(os.fsencode(name)) % len(files)], photo.shape[:2], profile
         )

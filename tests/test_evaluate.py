@@ -178,7 +178,7 @@ def test_options_of_no_use_are_refused(run, tmp_path):
         run("--resize_predictions")
 
 
-def test_other_programs_alphas(run, data_root, tmp_path):
+def test_other_programs_alphas(run, data_root, tmp_path, capsys):
     """The truth scores zero; whatever else lies there is a row with its reason and status 1."""
     folder = tmp_path / "their alphas [1]"
     folder.mkdir()
@@ -186,7 +186,9 @@ def test_other_programs_alphas(run, data_root, tmp_path):
     for name, alpha in truth.items():
         np.save(folder / f"{name}.npy", alpha)
     source = ("--predictions", folder)
+    (folder / "notes.txt").touch()
     assert run(source=source) == 0
+    assert f"passed over in {folder}: 1 .txt\n" in capsys.readouterr().out
     path = tmp_path / "out" / "P3M-500-P_their alphas [1].csv"
     assert all(set(scores.values()) == {0.0} for scores in read_results(path).values())
 
@@ -200,7 +202,9 @@ def test_other_programs_alphas(run, data_root, tmp_path):
     assert first["SAD"] == second["SAD"] == average["SAD"] == ""
     assert "2 of 2 images" in average["error"]
 
+    np.save(folder / "demo_00001.npy", (truth["demo_00001"] > 128).astype(np.uint8))
     assert run("--overwrite", "--resize_predictions", source=source) == 1
+    assert "is 1 of 255; multiply it by 255" in capsys.readouterr().out
     (scores,) = read_results(path).values()
     assert scores["SAD"] == pytest.approx(truth["demo_00000"].sum() / 255 / 1000)
 

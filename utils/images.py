@@ -144,10 +144,10 @@ def write_image(
         temporary.write_bytes(encoded)
 
 
-def list_images(
+def list_photos(
     folder: AnyPath, endings: Sequence[str] = tuple(KINDS), *, empty: bool = False
-) -> dict[str, Path]:
-    """Map stem to path for the files of a folder that have one of `endings`, sorted by stem.
+) -> list[Path]:
+    """Return the files of a folder that have one of `endings`, sorted by stem.
 
     Files whose names begin with a dot (unfinished writes, finder droppings) don't count.
 
@@ -156,25 +156,36 @@ def list_images(
 
     Raises:
         MissingError: if there is no such folder.
-        InputError: if it is a file, holds no image, or two images share a stem.
+        InputError: if it is a file or holds no image.
     """
     folder = Path(folder)
     if empty and not folder.exists():
-        return {}
+        return []
     if not folder.exists():
         raise MissingError(f"no folder {folder}")
     if not folder.is_dir():
         raise InputError(f"{folder} is a file; expected a folder of images")
-    paths = sorted(folder.iterdir())
-    paths = [p for p in paths if p.suffix.lower() in endings and not p.name.startswith(".")]
-    found = {path.stem: path for path in paths}
-    if not found and not empty:
+    paths = [p for p in folder.iterdir() if p.suffix.lower() in endings and p.name[0] != "."]
+    if not paths and not empty:
         raise InputError(f"{folder} holds no {', '.join(endings[:-1])} or {endings[-1]} file")
+    return sorted(paths, key=lambda path: (path.stem, path.name))
+
+
+def list_images(
+    folder: AnyPath, endings: Sequence[str] = tuple(KINDS), *, empty: bool = False
+) -> dict[str, Path]:
+    """As `list_photos`, by stem.
+
+    Raises:
+        MissingError, InputError: as `list_photos`; and if two images share a stem.
+    """
+    paths = list_photos(folder, endings, empty=empty)
+    found = {path.stem: path for path in paths}
     if twins := [
         f"{path.name} and {found[path.stem].name}" for path in paths if path != found[path.stem]
     ]:
         raise InputError(f"{folder} has two images of one stem: {listing(twins)}; remove one")
-    return dict(sorted(found.items()))
+    return found
 
 
 def pair_by_stem(

@@ -13,6 +13,7 @@ from utils.errors import InputError
 from utils.files import AnyPath
 from utils.folders import READERS, check_sizes, check_trimap
 from utils.images import list_layer, match_stems, read_size
+from utils.leftovers import tell_passed_over
 from utils.parallel import map_files
 
 
@@ -34,6 +35,8 @@ def inspect_folders(
 ) -> list[str]:
     """Print counts, pairs, sizes and the soft share of the alphas; return one sentence a fault.
 
+    Files that are no pictures are counted as passed over, a line for each folder that has some.
+
     Faults are missing or empty folders, missing partners, unreadable files, sizes that differ,
     alphas without a soft pixel and trimaps with other values than 0, 128 and 255.
 
@@ -46,6 +49,7 @@ def inspect_folders(
     """
     faults, layers = [], {}
     for layer, folder in folders.items():
+        tell_passed_over(folder)
         try:
             layers[layer] = list_layer(folder, (made_by or {}).get(layer))
         except InputError as error:

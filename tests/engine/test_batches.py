@@ -59,6 +59,19 @@ def test_training_trimaps_are_as_wide_as_told(tmp_path, monkeypatch, words, elli
     assert (expected == 128).any()
 
 
+def test_what_scenes_and_portraits_lie_among_is_told(tmp_path, capsys):
+    for name in ("scenes/a.png", "scenes/a.webp", "mine/image/a.jpg", "mine/alpha/a.npy"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "scenes/notes.txt").touch()
+    scenes = TrainingSet(Drawn("ab"), backgrounds=tmp_path / "scenes")
+    assert len(scenes.scenes) == 2
+    batches.tell_leftovers(scenes, {"portraits": [tmp_path / "mine"]})
+    assert capsys.readouterr().out == (
+        f"passed over in {tmp_path}/mine/alpha: 1 .npy\npassed over in {tmp_path}/scenes: 1 .txt\n"
+    )
+
+
 def test_a_mixture_counts_each_part_as_often_as_told():
     mixture = Mixture([(Drawn("ab"), 1), (Drawn("c"), 3)])
     assert len(mixture) == 5

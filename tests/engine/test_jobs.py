@@ -27,6 +27,28 @@ def test_folder_is_searched_recursively_without_hidden_files(photos):
     assert names(find_sources(str(photos))) == ["a.PNG", "b.jpg", "sub/c.jpeg"]
 
 
+def test_what_is_passed_over_is_counted_in_one_line(photos, capsys):
+    for name in ("sub/b.TXT", "film.mp4", "sub/list", "c.webp", "d.heic", "out/x.csv"):
+        touch(photos / name)
+    found = find_sources(str(photos), skip=photos / "out")
+    assert names(found) == ["a.PNG", "b.jpg", "c.webp", "d.heic", "sub/c.jpeg"]
+    line = f"passed over in {photos}: 2 .txt, 1 .mp4, 1 without an ending\n"
+    assert capsys.readouterr().out == line
+    assert len(find_sources(f"{photos}/**/*", skip=photos / "out")) == 6  # with the video
+    line = f"passed over in {photos}/**/*: 2 .txt, 1 without an ending\n"
+    assert capsys.readouterr().out == line
+    find_sources(f"{photos}/*.webp")
+    assert not capsys.readouterr().out
+
+
+def test_a_photo_beside_one_of_another_kind_is_not_overwritten(photos, tmp_path):
+    touch(photos / "b.webp")
+    jobs, errors = plan_jobs(find_sources(str(photos)), tmp_path / "o", ["alpha"], Formats())
+    assert [job.source.name for job in jobs] == ["a.PNG", "b.jpg", "c.jpeg"]
+    assert len(errors) == 1
+    assert "b.webp and" in str(errors[0]) and "would both be written" in str(errors[0])
+
+
 def test_output_inside_the_input_is_no_input(photos):
     touch(photos / "out" / "alpha" / "a.png")
     assert names(find_sources(str(photos), skip=photos / "out")) == ["a.PNG", "b.jpg", "sub/c.jpeg"]
@@ -52,7 +74,7 @@ def test_list_of_paths(photos):
     [
         ("nowhere", MissingError, "not there"),
         ("photos/sub/notes.txt", InputError, "ending"),
-        ("photos/*.gif", MissingError, "no photo"),
+        ("photos/*.svg", MissingError, "no photo"),
         ("empty", MissingError, "no photo"),
     ],
 )

@@ -67,6 +67,16 @@ def test_backgrounds_from_files(portrait, tmp_path):
     assert used == {10, 20}
 
 
+def test_what_a_folder_of_backgrounds_passes_over_is_counted(tmp_path, capsys):
+    for name in ("x.png", "x.webp"):  # nothing is named after these: stems may repeat
+        write_image(tmp_path / name, np.zeros((3, 4, 3), np.uint8))
+    (tmp_path / "notes.txt").touch()
+    read_background(str(tmp_path))
+    assert not capsys.readouterr().out
+    read_background(str(tmp_path), say=True)
+    assert capsys.readouterr().out == f"passed over in {tmp_path}: 1 .txt\n"
+
+
 def test_blurred_background_holds_nothing_of_the_person(portrait):
     photo, alpha = portrait
     blurred = blur_background(photo, (alpha > 0).astype(np.float32), sigma=5)

@@ -28,6 +28,12 @@ def test_samples_come_sorted_and_whole(folders):
         assert sample.foreground is None
 
 
+def test_a_mask_of_0_and_1_is_named(folders):
+    write_image(folders["alpha"] / "b.png", np.eye(6, 8, dtype=np.uint8))
+    with pytest.raises(InputError, match=r"mask/b\.png has 8 bits, but .* multiply it by 255"):
+        FolderDataset(folders)[1]
+
+
 def test_a_mask_of_another_size_is_named(folders):
     write_image(folders["alpha"] / "b.png", np.zeros((8, 6), np.uint8))
     with pytest.raises(InputError, match=r"mask/b\.png is 8x6, but .*image/b\.png is 6x8"):

@@ -11,6 +11,7 @@ from scipy import ndimage
 from utils.errors import InputError, MissingError
 from utils.images import (
     list_images,
+    list_photos,
     pad_to_multiple,
     pair_by_stem,
     read_alpha,
@@ -374,6 +375,7 @@ def test_folders_are_listed_by_stem(tmp_path):
         "c": "c.jpeg",
     }
     (tmp_path / "b.png").touch()
+    assert [path.name for path in list_photos(tmp_path)] == ["a.x.png", "b.JPG", "b.png", "c.jpeg"]
     with pytest.raises(InputError, match=r"one stem: b\.JPG and b\.png"):
         list_images(tmp_path)
 

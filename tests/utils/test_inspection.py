@@ -34,6 +34,15 @@ def test_whole_folders_have_no_fault(folders, capsys, fast):
     assert report(faults) == 0
 
 
+def test_what_is_passed_over_is_counted(folders, capsys):
+    for name in ("a.psd", "b.psd", ".hidden", "list"):
+        (folders["image"] / name).touch()
+    assert inspect_folders("Set", folders, fast=True) == []
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"passed over in {folders['image']}: 2 .psd, 1 without an ending"
+    assert len(lines) == 2
+
+
 def test_every_fault_is_named(folders, capsys):
     spoil(folders)
     faults = "\n".join(inspect_folders("Set", folders, num_workers=1))

@@ -114,8 +114,9 @@ def test_listing(tmp_path):
         list_predictions(tmp_path)
     save(tmp_path / "b.npy", ALPHA)
     save(tmp_path / "a.TIFF", ALPHA)
+    save(tmp_path / "c.webp", ALPHA)
     (tmp_path / "notes.txt").write_text("x")
-    assert list(list_predictions(tmp_path)) == ["a", "b"]
+    assert list(list_predictions(tmp_path)) == ["a", "b", "c"]
     save(tmp_path / "a.png", ALPHA)
     with pytest.raises(InputError, match=r"a\.TIFF and a\.png; remove one"):
         list_predictions(tmp_path)
