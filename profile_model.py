@@ -27,6 +27,7 @@ from models.config import with_settings
 from models.inference import PRECISIONS, resolve_precision
 from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
+from utils.memory import memory_told
 from utils.parallel import count_cores
 
 HD = (1792, 1152)  # width, height
@@ -125,11 +126,12 @@ def measure(
     for case in tqdm(cases, desc="profile", unit="case"):
         trace = files.trace(case) if args.trace else None
         try:
-            measurements.append(
-                measure_case(model, case, parts[case.size], seconds=args.seconds, trace=trace)
-            )
-        except torch.OutOfMemoryError:
-            tqdm.write(f"not measured, too large for the GPU's memory: {case}", file=sys.stderr)
+            with memory_told(str(case), "it is not measured"):
+                measurements.append(
+                    measure_case(model, case, parts[case.size], seconds=args.seconds, trace=trace)
+                )
+        except InputError as error:
+            tqdm.write(str(error), file=sys.stderr)
     if not measurements:
         raise InputError("nothing could be measured; give a smaller --input_size")
     return measurements

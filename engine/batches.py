@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import multiprocessing
 import re
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +25,20 @@ from P3MData.training_set import Kept
 from utils.errors import InputError, MissingError
 from utils.folders import FolderDataset
 from utils.leftovers import tell_passed_over
+from utils.memory import memory_told
 from utils.parallel import count_cores
 from utils.sample import Sample
 
 Batch = Mapping[str, Any]  # the items of TrainingSet, stacked; names as a list
+
+# PyTorch's words for a data process that is no more, and for a /dev/shm that is full.
+DEATH = re.compile(
+    r"DataLoader worker \(pid.*?\) "
+    r"(is killed by signal: [\w ]+|exited unexpectedly(?: with exit code \d+)?)"
+)
+NO_SHARED_MEMORY = re.compile(
+    r"Bus error|unable to allocate shared memory|</torch_\w+>.*No space left on device"
+)
 
 
 class Mixture:
@@ -175,27 +188,61 @@ def make_batches(
         prefetch_factor=4 if workers else None,
         worker_init_fn=_start_worker,
     )
-    return _tell_of_errors(iter(loader))
+    batches = iter(loader)
+    if workers:
+        atexit.register(_end_data_processes)
+    return _tell_of_errors(batches)
+
+
+def _end_data_processes() -> None:
+    """Kill those that a fault has left over: they ignore what Python ends them with and waits."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # PyTorch would take their deaths for an error
+    for process in multiprocessing.active_children():
+        process.kill()
 
 
 def _tell_of_errors(batches: Iterator[Batch]) -> Iterator[Batch]:
     """The same batches; what data processes raise becomes one sentence again.
 
     Raises:
-        InputError: not one file can be read, or a data process was killed.
+        InputError: not one file can be read, or as `deaths_told`.
     """
     try:
-        yield from batches
-    except InputError as error:  # from another process it comes with its traceback as text
+        with (
+            deaths_told(),
+            memory_told("a sample", "lower --num_workers, or leave out --keep_data"),
+        ):
+            yield from batches
+    except (InputError, OSError) as error:  # from another process: with its traceback as text
         last = str(error).strip().splitlines()[-1]
-        raise InputError(re.sub(r"^utils\.errors\.\w+: ", "", last)) from error
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+        raise InputError(re.sub(r"^[\w.]*Error: ", "", last)) from error
+
+
+@contextmanager
+def deaths_told() -> Iterator[None]:
+    """Say in one sentence that a data process died; PyTorch raises that anywhere in the block.
+
+    Raises:
+        InputError: one was killed, left by itself, or found no room in shared memory.
+    """
+    try:
+        yield
+    except RuntimeError as error:  # PyTorch has no kinds of its own for these
+        if NO_SHARED_MEMORY.search(f"{error} {error.__cause__}"):
+            raise InputError(
+                "the data processes found no room in shared memory, /dev/shm; in Docker give more"
+                " with --shm-size=8g or --ipc=host, or lower --num_workers (0 needs none)"
+            ) from error
+        # When a death shows while waiting for a batch, how it came is in the cause.
+        death = DEATH.match(str(error.__cause__)) or DEATH.match(str(error))
+        if not death:
             raise
-        raise InputError(
-            "a data process was killed, most likely for lack of memory; lower --num_workers, or"
-            " leave out --keep_data"
-        ) from error
+        if death[1] in ("is killed by signal: Killed", "exited unexpectedly"):
+            raise InputError(
+                "a data process was killed, most likely for lack of memory; lower --num_workers,"
+                " or leave out --keep_data"
+            ) from error
+        raise InputError(f"a data process {death[1]}; see why with --num_workers 0") from error
 
 
 def count_workers(wanted: int | None, processes: Processes) -> int:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from engine.distributed import Processes
@@ -22,6 +21,7 @@ from engine.test_sets import TestSet
 from utils.errors import InputError
 from utils.files import AnyPath
 from utils.images import write_image
+from utils.memory import memory_told
 from utils.metrics import COLUMNS, measure, size_text
 from utils.parallel import count_cores, open_pool
 from utils.results.rows import Row
@@ -94,11 +94,10 @@ def evaluate(
         name = test_set.names[index]
         try:
             sample = test_set[index]
-            waiting.append(pool.submit(scorer, sample, source(sample)))
+            with memory_told("it", "lower --max_area"):
+                waiting.append(pool.submit(scorer, sample, source(sample)))
         except (InputError, OSError) as error:
             waiting.append(Row(name, error=str(error)))
-        except torch.OutOfMemoryError:
-            waiting.append(Row(name, error="too large for the GPU's memory; lower --max_area"))
         while len(waiting) > max_waiting:
             yield _row(waiting.popleft())
     yield from map(_row, waiting)

@@ -16,6 +16,7 @@ from utils.area import enlarge_alpha, enlarge_trimap, parse_area, shrink_photo
 from utils.errors import InputError, MissingError
 from utils.files import AnyPath, refuse_stand_in
 from utils.images import pad_to_multiple
+from utils.memory import memory_told
 from utils.trimap import Trimap
 
 if TYPE_CHECKING:
@@ -95,8 +96,6 @@ def _load(
 def _load_torch(
     path: AnyPath | None, device: torch.device | None, precision: str
 ) -> tuple[Predictor, str, int | None]:
-    import torch
-
     from models import CONFIGS, prepare
     from models.checkpoint import DEFAULT_CHECKPOINT, model_from_checkpoint, read_checkpoint
     from models.inference import predict_batch
@@ -107,14 +106,10 @@ def _load_torch(
     network = prepare(model, precision)
 
     def predict(photos: list[np.ndarray]) -> Any:
-        try:
+        height, width = photos[0].shape[:2]
+        what = f"a batch of {len(photos)} photo(s) of {height}x{width}"
+        with memory_told(what, "lower --batch_size or --max_area, or use the CPU, --gpus alone"):
             return predict_batch(network, photos)
-        except torch.OutOfMemoryError:
-            height, width = photos[0].shape[:2]
-            raise InputError(
-                f"{len(photos)} photos of {height}x{width} don't fit in the memory of {device}; "
-                "lower --batch_size, or use the CPU with --gpus and no number"
-            ) from None
 
     return predict, describe(path, checkpoint, network.config, CONFIGS), network.max_area
 

@@ -1,3 +1,8 @@
+import os
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -159,7 +164,45 @@ def test_data_processes_leave_a_cpu_to_the_network(monkeypatch, cores, wanted, d
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."), "--keep_data"),
+        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "), "--keep_data"),
+        (RuntimeError("DataLoader worker (pid(s) 7, 8) exited unexpectedly"), "--keep_data"),
+        (
+            RuntimeError("DataLoader worker (pid 7) exited unexpectedly with exit code 3. Details"
+                         " are lost due to multiprocessing."),
+            "exited unexpectedly with exit code 3; see why with --num_workers 0",
+        ),
+        (
+            RuntimeError("DataLoader worker (pid 7) is killed by signal: Segmentation fault. "),
+            "killed by signal: Segmentation fault; see why with --num_workers 0",
+        ),
+        (
+            RuntimeError("DataLoader worker (pid 7) is killed by signal: Bus error. It is possible"
+                         " that dataloader's workers are out of shared memory. Please try to raise"
+                         " your shared memory limit."),
+            "/dev/shm; .*--shm-size.*--ipc=host",
+        ),
+        (
+            RuntimeError("Caught RuntimeError in DataLoader worker process 0.\nOriginal Traceback:"
+                         "\nRuntimeError: unable to allocate shared memory(shm) for file"
+                         " </torch_7_1_2>: No space left on device (28)\n"),
+            "/dev/shm; .*--shm-size.*--ipc=host",
+        ),
+        (
+            RuntimeError("Caught RuntimeError in DataLoader worker process 0.\nOriginal Traceback:"
+                         "\nRuntimeError: unable to write to file </torch_7_1_2>: No space left on"
+                         " device (28)\n"),
+            "/dev/shm",
+        ),
+        (
+            RuntimeError("Caught _ArrayMemoryError in DataLoader worker process 0.\nOriginal"
+                         " Traceback:\nnumpy._core._exceptions._ArrayMemoryError: Unable to"),
+            "^a sample does not fit into memory; lower --num_workers",
+        ),
+        (
+            PermissionError("Caught PermissionError in DataLoader worker process 0.\nTraceback:\n"
+                            "PermissionError: [Errno 13] Permission denied: 'a.png'\n"),
+            r"^\[Errno 13\] Permission denied: 'a.png'$",
+        ),
         (
             InputError("Caught InputError in DataLoader worker process 0.\nTraceback:\n"
                        "utils.errors.InputError: not one file can be read\n"),
@@ -178,10 +221,59 @@ def test_what_data_processes_raise_becomes_a_sentence(error, words):
         next(batches)
 
 
-def test_other_faults_keep_their_kind():
-    def broken():
-        raise RuntimeError("a fault of ours")
-        yield
+class Faulty(Drawn):
+    """Portraits none of which can be had."""
 
-    with pytest.raises(RuntimeError, match="of ours"):
-        next(_tell_of_errors(broken()))
+    def __init__(self, fail):
+        super().__init__("abcde")
+        self.fail = fail
+
+    def __getitem__(self, index):
+        self.fail()
+
+
+def fault_of_ours():
+    raise RuntimeError("The size of tensor a (3) must match the size of tensor b (4)")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_other_faults_keep_their_kind_and_words(workers):
+    dataset, settings = TrainingSet(Faulty(fault_of_ours)), SETTINGS | {"num_workers": workers}
+    with pytest.raises(RuntimeError, match=r"(?s)in fault_of_ours.*The size of tensor a|^The size"):
+        next(make_batches(dataset, settings, alone(), 0))
+
+
+FAULT = """
+import torch
+from engine.distributed import Processes
+from tests.engine.test_batches import SETTINGS, Drawn, TrainingSet, make_batches
+
+dataset = TrainingSet(Drawn("abcde"), crop_size=128)
+batches = make_batches(
+    dataset, SETTINGS | {"num_workers": 1}, Processes(0, 1, torch.device("cpu")), 0
+)
+next(batches)
+raise RuntimeError("ours")
+"""
+
+
+def test_a_fault_ends_the_script_with_its_data_processes():
+    done = subprocess.run(
+        [sys.executable, "-c", FAULT], capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 1
+    assert done.stderr.endswith("RuntimeError: ours\n")
+
+
+@pytest.mark.parametrize(
+    ("fail", "words"),
+    [
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), "lack of memory; lower --num_workers"),
+        (lambda: os.kill(os.getpid(), signal.SIGBUS), "--shm-size=8g or --ipc=host"),
+        (lambda: os._exit(3), "a data process exited unexpectedly"),
+    ],
+)
+def test_how_a_data_process_died_is_told(fail, words):
+    dataset, settings = TrainingSet(Faulty(fail)), SETTINGS | {"num_workers": 1}
+    with pytest.raises(InputError, match=words):
+        next(make_batches(dataset, settings, alone(), 0))

@@ -69,6 +69,16 @@ def test_photos_of_one_padded_size_that_differ_once_shrunk(folder):
         assert np.abs(matte.alpha - predictor([photo])[0].alpha).max() < 1e-6
 
 
+def test_photos_that_memory_cannot_hold_are_told(folder, monkeypatch):
+    def too_large(*_, **__):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+
+    predictor, _ = load(folder / "plain.pth")
+    monkeypatch.setattr(inference.MattingModel, "coarse", too_large)
+    with pytest.raises(InputError, match=r"a batch of 1 photo.s. of 200x310 does not fit into mem"):
+        predictor(photos((200, 310)))
+
+
 @pytest.mark.parametrize("content", [b"", b"version https://git-lfs.github.com/spec/v1", b"<html>"])
 def test_what_is_no_onnx_is_refused_in_a_sentence(tmp_path, content):
     (tmp_path / "not.onnx").write_bytes(content)

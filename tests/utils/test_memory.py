@@ -1,9 +1,12 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import torch
 
-from utils.memory import keep_freed_memory
+from utils.errors import InputError
+from utils.memory import keep_freed_memory, memory_told
 
 FAULTS = """
 import resource, sys
@@ -32,3 +35,26 @@ def test_large_blocks_are_used_again():
         for mode in ("keep", "not")
     }
     assert faults["keep"] * 5 < faults["not"]
+
+
+def on_a_gpu():
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+
+@pytest.mark.parametrize(
+    ("fail", "words"),
+    [
+        (on_a_gpu, "^a step does not fit into the GPU's memory; shrink it$"),
+        (lambda: torch.empty(2**60), "^a step does not fit into memory; shrink it$"),
+        (lambda: np.empty(2**58), "^a step does not fit into memory; shrink it$"),
+        (lambda: bytearray(2**60), "^a step does not fit into memory; shrink it$"),
+    ],
+)
+def test_out_of_memory_is_told_wherever_it_was(fail, words):
+    with pytest.raises(InputError, match=words), memory_told("a step", "shrink it"):
+        fail()
+
+
+def test_other_faults_keep_their_words():
+    with pytest.raises(RuntimeError, match="ours"), memory_told("a step", "shrink it"):
+        raise RuntimeError("a fault of ours")
