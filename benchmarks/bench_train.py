@@ -21,9 +21,11 @@ import torch
 from DemoData.generate import generate
 from engine.batches import make_batches, open_training_set
 from engine.distributed import join, seed_run
+from engine.measuring import synchronise
 from engine.optimisation import make_network, make_state, set_training
 from engine.train_arguments import parse_arguments
 from engine.training import train_step
+from engine.verdict import check
 from models.checkpoint import load_model
 from models.config import CONFIGS
 from models.matting import build_model
@@ -72,16 +74,20 @@ def measure(args: argparse.Namespace, settings: dict) -> None:
         set_training(model, settings)
         network = make_network(model, settings, processes)
         batches = make_batches(open_training_set(settings), settings, processes, 0)
-        waited, elapsed, refined = 0.0, 0.0, 0.0
+        waited, refined, pending = 0.0, 0.0, None
         for number in range(settings["max_steps"]):
+            if number == args.warm_up:
+                synchronise(device)
+                start, waited, refined = time.perf_counter(), 0.0, 0.0
             begin = time.perf_counter()
             parts = [next(batches) for _ in range(settings["accumulate"])]
-            between = time.perf_counter()
+            waited += time.perf_counter() - begin
             step = train_step(state, network, parts, settings, processes)
-            if number >= args.warm_up:  # train_step ends with the device idle, or nearly so
-                waited += between - begin
-                elapsed += time.perf_counter() - begin
-                refined += step.refined
+            check(pending, processes)
+            pending = step.verdict
+            refined += step.refined
+        synchronise(device)
+        elapsed = time.perf_counter() - start
         print(
             f"{args.model_version} at {args.crop_size}x{args.crop_size}, batch {args.batch_size},"
             f" {device}, {count_cores()} cores:"

@@ -89,7 +89,10 @@ def make_network(model: MattingModel, settings: Settings, processes: Processes) 
     if processes.count == 1:
         return model
     return DistributedDataParallel(
-        model, device_ids=[processes.device] if on_gpu else None, gradient_as_bucket_view=True
+        model,
+        device_ids=[processes.device] if on_gpu else None,
+        gradient_as_bucket_view=True,
+        broadcast_buffers=not on_gpu,  # there all have the same statistics already
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import signal
 import sys
 import time
@@ -15,17 +14,19 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from engine.batches import Batch, to_device
+from engine.batches import Batch, deaths_told, to_device
 from engine.distributed import Processes, seed_step
 from engine.optimisation import Settings, learning_rate
 from engine.protocol import predict_at
 from engine.run_state import RunFolder, RunState, StopRequest
+from engine.verdict import Verdict, check
 from engine.watch import Watch
 from models.inference import autocast, prepare
 from models.losses import TERMS, compute_losses
 from models.matting import MattingModel, MattingOutput
 from utils.errors import InputError
 from utils.folders import FolderDataset
+from utils.memory import memory_told
 from utils.metrics import measure
 
 METRICS = ("SAD", "MAD", "SAD_TRIMAP", "GRAD", "IoU")  # the first decides which checkpoint is best
@@ -41,14 +42,16 @@ class Step:
         rate: learning rate.
         refined: share of the cells that were refined.
         batch, output: the last part of the batch and what the network made of it.
+        verdict: to be checked before anything is made of the step.
     """
 
     losses: dict[str, Tensor]
-    gradient_norm: float
+    gradient_norm: Tensor
     rate: float
     refined: float
     batch: dict[str, Any]
     output: MattingOutput
+    verdict: Verdict | None = None
 
 
 def train_step(
@@ -60,8 +63,7 @@ def train_step(
 ) -> Step:
     """One step of the optimizer on this process's share of a batch, given in parts.
 
-    Raises:
-        InputError: if the loss or its gradient is not finite in some process; names the samples.
+    It doesn't wait for the device. `check` its verdict before anything is saved.
     """
     rate = learning_rate(state.step, settings)
     for group in state.optimizer.param_groups:
@@ -87,11 +89,10 @@ def train_step(
     norm = nn.utils.get_total_norm(gradients)
     if settings["clip"]:
         nn.utils.clip_grads_with_norm_(state.model.parameters(), settings["clip"], norm)
-    total, gradient_norm = torch.stack([losses["total"], norm]).tolist()
+    names = [name for part in parts for name in part["name"]]
     # With fp16 an overflow of the gradient is usual: the scaler skips that step.
-    finite = math.isfinite(total) and (state.scaler.is_enabled() or math.isfinite(gradient_norm))
-    if any(processes.any(not finite)):
-        _refuse_step(state.step, total, parts, processes)
+    values = torch.stack([losses["total"], norm])
+    verdict = Verdict(state.step, names, values, state.scaler.is_enabled())
     state.scaler.step(state.optimizer)
     state.scaler.update()
     state.optimizer.zero_grad(set_to_none=True)
@@ -100,7 +101,7 @@ def train_step(
     state.step += 1
     B, _, h, w = output.coarse.alpha_logits[-1].shape
     refined = len(output.cells) / (B * h * w)
-    return Step(losses, gradient_norm, rate, refined, batch, output)
+    return Step(losses, norm, rate, refined, batch, output, verdict)
 
 
 def weigh(
@@ -116,19 +117,6 @@ def weigh(
         return total
     outputs = [output.alpha, *output.coarse.alpha_logits, *output.coarse.trimap_logits]
     return total + torch.stack([(0 * x.float()).sum() for x in outputs]).sum()
-
-
-def _refuse_step(step: int, total: float, parts: Sequence[Batch], processes: Processes) -> None:
-    names = [name for part in parts for name in part["name"]]
-    reports = processes.gather((total, names))
-    if not processes.is_main:
-        raise SystemExit(2)  # one process tells, for all
-    guilty = [r for r in reports if not math.isfinite(r[0])] or reports
-    raise InputError(
-        f"step {step}: the loss is {guilty[0][0]:g} and it or its gradient is not finite; the batch"
-        f" was {', '.join(name for report in guilty for name in report[1])}: look at these files,"
-        " or lower --lr, or set --clip"
-    )
 
 
 def train(
@@ -159,33 +147,40 @@ def train(
         mininterval=0.5 if sys.stderr.isatty() else 30,
         disable=not processes.is_main,
     )
-    stopping = False
-    with StopRequest() as stop, bar:
+    stopping, pending = False, None
+    remedy = f"lower --batch_size or --crop_size, or give --accumulate {2 * settings['accumulate']}"
+    with StopRequest() as stop, bar, deaths_told():
         while state.step < settings["max_steps"] and not stopping:
             begin = time.perf_counter()
             parts = [next(batches) for _ in range(settings["accumulate"])]
             waited = time.perf_counter() - begin
-            try:
+            with memory_told(f"step {state.step}", remedy):
                 step = train_step(state, network, parts, settings, processes)
-            except torch.OutOfMemoryError as error:
-                raise InputError(
-                    f"step {state.step} does not fit into the GPU's memory; lower --batch_size or"
-                    f" --crop_size, or give --accumulate {2 * settings['accumulate']}"
-                ) from error
+                check(pending, processes)
+            pending = step.verdict
             watch.add(step, waited, time.perf_counter() - begin)
 
             [stopping] = processes.any(stop.received is not None)
             finished = state.step == settings["max_steps"]
             saving = stopping or finished or _due(state.step, settings["save_every"])
-            if saving or _due(state.step, settings["log_every"]):
+            validating = (finished or _due(state.step, settings["val_every"])) and not stopping
+            logging = saving or _due(state.step, settings["log_every"])
+            if logging or validating:
+                check(pending, processes)
+                pending = None
+            if logging:
                 bar.set_postfix(watch.write(state.step, processes), refresh=False)
             if processes.is_main and _due(state.step, settings["panel_every"]):
                 watch.panel(state.step, step)
             del step  # frees its batch before the next one comes
             bar.update()
-            validating = finished or _due(state.step, settings["val_every"])
-            if validation and validating and not stopping:
-                metrics = validate(state.evaluated, validation, settings, processes, stop)
+            if validation and validating:
+                try:
+                    metrics = validate(state.evaluated, validation, settings, processes, stop)
+                except InputError:
+                    if processes.is_main:
+                        folder.save(state)  # the step itself went well
+                    raise
                 stopping = not metrics
                 _note_validation(metrics, state, processes, folder, watch)
             if (saving or stopping) and processes.is_main:
@@ -229,7 +224,7 @@ def validate(
     Files that can't be read are told of and left out. Empty if a stop was requested meanwhile.
 
     Raises:
-        InputError: if not one file can be read.
+        InputError: in all processes, if not one file can be read, or memory ran out in one.
     """
     network = prepare(model, settings["precision"])
     count = min(len(dataset), settings["val_images"])
@@ -237,7 +232,7 @@ def validate(
     # As evaluate.py does: P3M as in the paper, one's own photos as predict.py sees them.
     protocol, area = ("pad", network.max_area) if settings["val_portraits"] else ("paper", None)
     rows: list[list[float]] = []
-    broken = 0
+    broken, fault = 0, ""
     for index in processes.share(chosen):
         if stop.received is not None:
             break
@@ -248,12 +243,22 @@ def validate(
             broken += 1
             continue
         assert sample.alpha is not None and sample.trimap is not None
-        alpha = predict_at(network, sample.image, protocol=protocol, max_area=area).alpha
-        values = measure(alpha, sample.alpha, sample.trimap, METRICS)
+        try:
+            with memory_told(
+                f"{sample.name}, to validate on,", "go on with --resume --val_every 0"
+            ):
+                alpha = predict_at(network, sample.image, protocol=protocol, max_area=area).alpha
+                values = measure(alpha, sample.alpha, sample.trimap, METRICS)
+        except InputError as error:
+            fault = str(error)
+            break
         rows.append([values[name] for name in METRICS])
-    reports = processes.gather((rows, broken))
-    everything = torch.tensor([row for part, _ in reports for row in part])
-    broken = sum(number for _, number in reports)
+    reports = processes.gather((rows, broken, fault))
+    for *_, fault in reports:
+        if fault:
+            raise InputError(fault)
+    everything = torch.tensor([row for part, *_ in reports for row in part])
+    broken = sum(number for _, number, _ in reports)
     if len(everything) + broken < count:
         return {}
     if broken == count:

@@ -47,7 +47,7 @@ class Watch:
         self.waited = 0.0  # seconds
         self.elapsed = 0.0  # seconds, the waiting included
         self.sums: dict[str, Tensor] = {}
-        self.values: dict[str, float] = {}  # summed over the steps, too
+        self.values: dict[str, float | Tensor] = {}  # summed over the steps, too
 
     def add(self, step: Step, waited: float, elapsed: float) -> None:
         """Note a step, which took `elapsed` seconds, `waited` of them for its data."""
@@ -70,7 +70,7 @@ class Watch:
         """
         names = list(self.sums)
         own = (torch.stack([self.sums[name] for name in names]) / self.steps).tolist()
-        values = {name: total / self.steps for name, total in self.values.items()}
+        values = {name: float(total) / self.steps for name, total in self.values.items()}
         reports = processes.gather((own, self.waited, self.elapsed, values["refined_cells"]))
         losses = [
             sum(column) / len(reports) for column in zip(*(r[0] for r in reports), strict=True)

@@ -13,17 +13,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import train
+from engine import optimisation
 from engine.batches import open_portraits, open_training_set
+from engine.distributed import Processes
+from engine.protocol import predict_at
 from engine.train_arguments import parse_arguments
 from engine.watch import Watch
 from models import CONFIGS, build_model, predict_alpha
 from models.checkpoint import load_model, read_checkpoint, save_checkpoint
-from models.losses import TERMS
+from models.losses import TERMS, compute_losses
 from P3MData.data_loader import P3MDataset
 from tests.engine.tiny_run import TINY, command
+from tests.engine.two_processes import fork_two
 from tests.models import authors_stand_in
 from utils.errors import InputError
 from utils.images import read_alpha, read_photo, write_image
@@ -549,3 +554,107 @@ def test_frozen_early_stages_stay_while_the_rest_learns(run, tmp_path, monkeypat
 def test_early_stages_that_are_not_there_are_told(run, tmp_path):
     with pytest.raises(InputError, match="--freeze_early is not for swin_tiny"):
         run(tmp_path / "run", freeze_early=True)
+
+
+def out_of_memory(*_, **__):
+    raise torch.OutOfMemoryError("CUDA out of memory.")
+
+
+def test_a_step_too_large_for_memory_is_told(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.training.compute_losses", out_of_memory)
+    with pytest.raises(
+        InputError, match=r"^step 0 does not fit into the GPU's memory; lower --batch_size or "
+    ):
+        run(tmp_path)
+
+
+def test_a_photo_too_large_to_validate_on_is_told_and_the_step_is_saved(run, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(InputError) as told:
+        patch.setattr("engine.training.predict_at", out_of_memory)
+        run(tmp_path, val_every=2, save_every=100)
+    assert str(told.value) == (
+        "c, to validate on, does not fit into the GPU's memory; go on with --resume --val_every 0"
+    )
+    assert final(tmp_path, 2)["step"] == 2
+    run(tmp_path, resume=True, val_every=0)
+    run(tmp_path.with_name("whole"))
+    assert_same(final(tmp_path)["model"], final(tmp_path.with_name("whole"))["model"])
+
+
+def test_a_validation_that_fails_in_one_process_ends_both(data_root, tmp_path, monkeypatch):
+    root = with_a_second_photo(data_root, tmp_path / "data")
+    monkeypatch.setitem(CONFIGS, "tiny", TINY)
+    monkeypatch.setattr(
+        "engine.training.predict_at",
+        lambda *values, **named: (
+            out_of_memory() if dist.get_rank() else predict_at(*values, **named)
+        ),
+    )
+    words = command(root, tmp_path / "run", max_steps=1, val_every=1)
+    monkeypatch.setattr(sys, "argv", ["train.py", *words])
+    statuses, said = fork_two(train.main, tmp_path / "said")
+    assert statuses == [2, 2]
+    assert said.count("error: d, to validate on, does not fit into the GPU's memory") == 1
+    assert "Traceback" not in said
+    assert final(tmp_path / "run", 1)["step"] == 1
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_step_that_fails_in_one_process_ends_both(data_root, tmp_path, monkeypatch, rank):
+    monkeypatch.setitem(CONFIGS, "tiny", TINY)
+    monkeypatch.setattr(
+        "engine.training.compute_losses",
+        lambda *values: out_of_memory() if dist.get_rank() == rank else compute_losses(*values),
+    )
+    words = command(data_root, tmp_path / "run", max_steps=3)
+    monkeypatch.setattr(sys, "argv", ["train.py", *words])
+    statuses, said = fork_two(train.main, tmp_path / "said")
+    assert statuses == [2, 2]
+    assert said.count("error: step 0 does not fit into the GPU's memory") == 1
+    assert "Traceback" not in said
+
+
+def test_a_data_process_that_dies_during_a_step_is_told(run, tmp_path, monkeypatch):
+    def killed(*_):  # PyTorch raises it wherever the signal finds the main thread
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
+
+    monkeypatch.setattr("engine.training.train_step", killed)
+    with pytest.raises(InputError, match="a data process was killed"):
+        run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "steps"),
+    [({}, 4), ({"log_every": 3}, 3), ({"save_every": 3}, 3), ({"val_every": 3}, 3)],
+)
+def test_a_loss_is_read_one_step_late_but_before_anything_is_made_of_it(
+    run, tmp_path, monkeypatch, options, steps
+):
+    calls = []
+
+    def broken_third(*values):
+        terms = compute_losses(*values)
+        calls.append(len(calls))
+        if len(calls) == 3:
+            terms["alpha"] = terms["alpha"] * torch.nan
+        return terms
+
+    monkeypatch.setattr("engine.training.compute_losses", broken_third)
+    every = {"log_every": 100, "save_every": 100, "val_every": 0}
+    with pytest.raises(InputError, match=r"^step 2: the loss is nan .* the batch was [abc]"):
+        run(tmp_path, max_steps=5, **every | options)
+    assert len(calls) == steps
+    assert not list((tmp_path / "logger").glob("*.pth"))
+    assert not losses(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["cpu", "cuda"])
+def test_statistics_are_sent_round_only_where_they_differ(monkeypatch, kind):
+    given = {}
+    monkeypatch.setattr(
+        optimisation, "DistributedDataParallel", lambda model, **options: given.update(options)
+    )
+    model = build_model(TINY)
+    optimisation.make_network(model, {"compile": False}, Processes(0, 2, torch.device(kind)))
+    shared = any(isinstance(module, torch.nn.SyncBatchNorm) for module in model.modules())
+    assert given["broadcast_buffers"] == (not shared) == (kind == "cpu")
