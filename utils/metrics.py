@@ -185,6 +185,11 @@ def connectivity_error(pred: np.ndarray, true: np.ndarray) -> float:
     2009, section 3.2, as P3M's evaluation computes it). It sums over the whole photo, where the
     code of Deep Image Matting sums over unknown pixels only.
 
+    So an empty prediction scores 0, the best value, as it does in the published code: no threshold
+    has a component, every level stays 1, nothing lies above its level, and phi is 1 everywhere. An
+    empty true alpha does the same, and so do two alphas that share no pixel of 0.1 or more. The
+    trimap has no part in it: one that is unknown everywhere gives the same CONN as any other.
+
     Args:
         pred, true: (H, W) float64 in [0, 1].
     """

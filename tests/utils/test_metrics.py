@@ -103,6 +103,30 @@ def test_connectivity_is_the_definition(seed):
     assert connectivity_error(pred, true) == pytest.approx(slow_connectivity(pred, true), rel=1e-12)
 
 
+def test_without_any_component_connectivity_finds_nothing_wrong():
+    """As the published code, see the case "empty" of golden_metrics: thresholds are passed over."""
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, 256, (20, 30)) / 255
+    left, right = true.copy(), true.copy()
+    left[:, 15:] = right[:, :15] = 0.09
+    for pred, alpha in ((true * 0, true), (true, true * 0), (left, right), (true * 0, true * 0)):
+        assert connectivity_error(pred, alpha) == slow_connectivity(pred, alpha) == 0
+    right = np.zeros_like(true)
+    right[true.argmax() // 30, true.argmax() % 30] = true.max()
+    assert connectivity_error(right, true) > 0.2  # worse, with one pixel more that is right
+
+
+def test_a_trimap_changes_neither_connectivity_nor_gradient():
+    pred, true = np.random.default_rng(0).integers(0, 256, (2, 20, 30), np.uint8)
+    kinds = np.random.default_rng(1).choice(np.array([0, 128, 255], np.uint8), true.shape)
+    unknown, mixed = (measure(pred, true, trimap) for trimap in (np.full_like(kinds, 128), kinds))
+    assert unknown["CONN"] == mixed["CONN"] > 0
+    assert unknown["GRAD"] == mixed["GRAD"] > 0
+    assert [unknown[f"{name}_TRIMAP"] for name in ("SAD", "MSE", "MAD")] == pytest.approx(
+        [unknown[name] for name in ("SAD", "MSE", "MAD")]
+    )
+
+
 def test_first_of_equal_components_wins():
     mask = np.array([[0, 0, 0, 1], [1, 1, 0, 1], [0, 0, 0, 0], [1, 1, 0, 1]], bool)
     expected = np.zeros_like(mask)
