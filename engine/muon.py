@@ -24,7 +24,8 @@ class Muon(torch.optim.Adam):
 
     Sources: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks", with
     Nesterov's momentum and the polynomial; Liu et al. 2025, "Muon is scalable for LLM training",
-    equation 4, for the step's size. PyTorch's own Muon takes no convolutions.
+    equation 4, for the step's size. PyTorch's own Muon takes no convolutions;
+    timm.optim.Muon does the same to matrices, but to the rest what AdamW does: its decay is not L2.
 
     Args:
         groups: as for Adam, each with `matrices`: True gives it to Muon. `weight_decay` shrinks
