@@ -26,6 +26,11 @@ class Timing:
     median: float
     high: float
 
+    @property
+    def spread(self) -> float:
+        """The 90th percentile over the 10th: about 1 on a machine that does nothing else."""
+        return self.high / self.low
+
 
 def measure_time(run: Callable[[], Any], device: torch.device, seconds: float) -> Timing:
     """Run again and again for so many seconds, at least three times; warming up is the caller's."""

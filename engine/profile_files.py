@@ -67,7 +67,7 @@ COLUMNS = (
     *("device", "height", "width", "unknown_percent", "precision", "regions", "multiply_adds"),
     *("network_ms_p10", "network_ms_median", "network_ms_p90", "network_runs"),
     *("end_to_end_ms_p10", "end_to_end_ms_median", "end_to_end_ms_p90", "end_to_end_runs"),
-    "peak_memory_mb",
+    *("peak_memory_mb", "note"),
 )
 
 
@@ -79,7 +79,7 @@ def _row(device: str, found: Measurement) -> list[object]:
         *(found.regions, round(found.multiply_adds)),
         *(*_milliseconds(found.network), found.network.runs),
         *(*_milliseconds(found.end_to_end), found.end_to_end.runs),
-        memory,
+        *(memory, found.doubt),
     ]
 
 
@@ -100,7 +100,7 @@ def print_tables(device: str, parts: Sequence[Part], measurements: Sequence[Meas
     header = ["part", "parameters", "multiply-adds"]
     print(Table("Parts of the network", header, rows).render("text"))
     header = ["photo, unknown", "regions", "multiply-adds", "network ms", "10-90 %"]
-    header += ["file to file ms", "peak MB"]
+    header += ["file to file ms", "peak MB", "note"]
     rows = []
     for found in measurements:
         low, median, high = _milliseconds(found.network)
@@ -114,6 +114,7 @@ def print_tables(device: str, parts: Sequence[Part], measurements: Sequence[Meas
                 f"{low:.4g}-{high:.4g}",
                 f"{_milliseconds(found.end_to_end)[1]:.4g}",
                 memory,
+                found.doubt,
             ]
         )
     print()
@@ -127,8 +128,15 @@ def _work(part: Part) -> str:
 
 
 def plot(device: str, measurements: Sequence[Measurement]) -> np.ndarray:
-    """(H, W, 3) uint8 RGB: median times and peak memory of every case as bars."""
+    """(H, W, 3) uint8 RGB: median times and peak memory of every case as bars.
+
+    Beside times that are in doubt stands why.
+    """
     names = [_name(found.case) for found in measurements]
+    noted = [
+        f"{name} ({found.doubt})" if found.doubt else name
+        for name, found in zip(names, measurements, strict=True)
+    ]
     times = {
         "network": [1000 * found.network.median for found in measurements],
         "file to file": [1000 * found.end_to_end.median for found in measurements],
@@ -138,7 +146,7 @@ def plot(device: str, measurements: Sequence[Measurement]) -> np.ndarray:
     ]
     return stack_pictures(
         [
-            draw_bars(f"Median time, {device}", names, times, "ms"),
+            draw_bars(f"Median time, {device}", noted, times, "ms"),
             draw_bars("Peak memory above the weights", names, {"memory": memory}, "MB"),
         ]
     )

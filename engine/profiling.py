@@ -21,6 +21,7 @@ from models.refinement import REGION
 from utils.files import AnyPath
 from utils.images import pad_to_multiple, read_photo, write_image
 
+MAX_SPREAD = 1.5  # of times that can be relied on
 SURE = 20.0  # logit of what a forced coarse output is certain of
 
 
@@ -70,6 +71,17 @@ class Measurement:
     network: Timing
     end_to_end: Timing
     peak_memory: int | None
+
+    @property
+    def doubt(self) -> str:
+        """Why the times can't be relied on, as where other work ran; empty where they can."""
+        reasons = []
+        spread = max(self.network.spread, self.end_to_end.spread)
+        if spread > MAX_SPREAD:
+            reasons.append(f"unsteady: spread {spread:.1f}")
+        if self.end_to_end.median < self.network.median:
+            reasons.append("file to file faster than the network")
+        return ", ".join(reasons)
 
 
 def count_parts(config: MattingConfig, size: tuple[int, int]) -> list[Part]:
@@ -179,7 +191,7 @@ def measure_case(
     seconds: float,
     trace: AnyPath | None = None,
 ) -> Measurement:
-    """Time and memory of one case, on the model's device.
+    """Time and memory of one case, on the model's device; times that are in doubt once more.
 
     Args:
         model: as load_model gives it.
@@ -194,6 +206,8 @@ def measure_case(
     inside, unknown = portrait_maps(shape, case.unknown)
     if model.refinement_network is None:
         unknown[:] = False
+    regions = int(unknown.sum())
+    work = sum(part.multiply_adds * (regions if part.per == "region" else 1) for part in parts)
     network = prepare(model, case.precision)  # anew: with the graphs of this case's size alone
 
     def to_image() -> Tensor:
@@ -213,15 +227,17 @@ def measure_case(
             # Kernels are made, and CUDA's graphs recorded, in the first runs.
             for _ in range(3 if device.type == "cuda" else 1):
                 network(image)
-            timing = measure_time(lambda: network(image), device, seconds)
             if trace:
                 write_trace(lambda: network(image), device, trace)
             peak = measure_peak(lambda: network(to_image()), device)
             end_to_end()
-            whole = measure_time(end_to_end, device, seconds)
-    regions = int(unknown.sum())
-    work = sum(part.multiply_adds * (regions if part.per == "region" else 1) for part in parts)
-    return Measurement(case, regions, work, timing, whole, peak)
+            for _ in range(2):
+                timing = measure_time(lambda: network(image), device, seconds)
+                whole = measure_time(end_to_end, device, seconds)
+                found = Measurement(case, regions, work, timing, whole, peak)
+                if not found.doubt:
+                    break
+    return found
 
 
 def draw_photo(size: tuple[int, int]) -> np.ndarray:

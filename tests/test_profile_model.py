@@ -5,9 +5,11 @@ import csv
 import pytest
 
 import profile_model
+from engine.measuring import Timing
 from models import CONFIGS, build_model
 from models.checkpoint import save_checkpoint
 from utils.errors import InputError
+from utils.results.bars import draw_bars
 
 
 def profile(monkeypatch, *arguments):
@@ -30,6 +32,25 @@ def test_a_profile_is_printed_written_and_not_overwritten(monkeypatch, tmp_path,
     assert names == {"parts.csv", "profile.csv", "profile.png"}
     with pytest.raises(InputError, match=r"parts\.csv is there already.*--overwrite"):
         profile(monkeypatch, *arguments)
+
+
+@pytest.mark.parametrize("note", ["", "unsteady: spread 2.0"])
+def test_times_in_doubt_are_noted_beside_every_figure(monkeypatch, tmp_path, capsys, note):
+    labels = {}
+
+    def draw(title, names, *rest):
+        labels[title.split(",")[0]] = names
+        return draw_bars(title, names, *rest)
+
+    monkeypatch.setattr("engine.profile_files.draw_bars", draw)
+    timing = Timing(3, 1.0, 1.5, 2.0 if note else 1.5)
+    monkeypatch.setattr("engine.profiling.measure_time", lambda *_: timing)
+    size = ["--input_size", 200, 120, "--unknown", 50, "--precision", "fp32"]
+    profile(monkeypatch, *size, "--output", tmp_path, "--gpus")
+    with open(tmp_path / "profile.csv", newline="") as file:
+        assert [row["note"] for row in csv.DictReader(file)] == [note]
+    assert ("unsteady: spread 2.0" in capsys.readouterr().out) == bool(note)
+    assert labels["Median time"] == ["200x120 50% fp32" + (f" ({note})" if note else "")]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.measuring import measure_peak, measure_time
+from engine import profiling
+from engine.measuring import Timing, measure_peak, measure_time
 from engine.profiling import (
     Case,
     count_parts,
@@ -78,6 +79,34 @@ def test_a_case_is_measured(tmp_path, refinement):
     assert found.network.runs == 3
     assert 0 < found.network.low <= found.network.median <= found.network.high
     assert "traceEvents" in trace.read_text()
+
+
+STEADY, FAST, UNSTEADY = Timing(9, 1.0, 1.1, 1.4), Timing(9, 0.5, 0.6, 0.7), Timing(9, 1, 1.2, 2)
+
+
+@pytest.mark.parametrize(
+    ("timings", "doubt"),
+    [
+        ([STEADY, STEADY], ""),
+        ([UNSTEADY, UNSTEADY, FAST, STEADY], ""),
+        ([STEADY, FAST, FAST, STEADY], ""),
+        ([STEADY, FAST, STEADY, UNSTEADY], "unsteady: spread 2.0"),
+        ([UNSTEADY, STEADY, STEADY, FAST], "file to file faster than the network"),
+        (
+            [UNSTEADY, FAST] * 2,
+            "unsteady: spread 2.0, file to file faster than the network",
+        ),
+    ],
+)
+def test_times_in_doubt_are_measured_again_and_noted(monkeypatch, timings, doubt):
+    left = list(timings)
+    monkeypatch.setattr(profiling, "measure_time", lambda *_: left.pop(0))
+    config = MattingConfig(embed_dim=32, num_heads=(2, 4, 8, 16), refinement=False)
+    model = build_model(config).eval()
+    found = measure_case(model, Case((100, 200), 0, "fp32"), [], seconds=0)
+    assert found.doubt == doubt
+    assert (found.network, found.end_to_end) == tuple(timings[-2:])
+    assert not left
 
 
 def test_peak_memory_is_what_a_function_takes():
