@@ -168,7 +168,7 @@ def forced_cells(network: MattingModel, inside: np.ndarray, unknown: np.ndarray)
     person = torch.from_numpy(inside).to(weight.device)
     classes = [~person, torch.from_numpy(unknown).to(weight.device) * 2, person]
     trimap = torch.stack([plane.to(weight.dtype) for plane in classes])[None]  # (1, 3, h, w)
-    alpha = ((person.to(weight.dtype) * 2 - 1) * SURE)[None, None]
+    alpha = ((person.float() * 2 - 1) * SURE)[None, None]  # float32, as the network gives it
 
     def overwrite(_module: Any, _inputs: Any, output: Any) -> Any:
         return output._replace(
