@@ -140,6 +140,8 @@ def run(
     frames = predict_videos(videos, predictor, layers, **common)
     failed = 0
     for outcome in itertools.chain(outcomes, frames):
+        for note in outcome.notes:
+            tqdm.write(f"note: {note}", file=sys.stderr)
         if outcome.error:
             failed += 1
             tqdm.write(f"error: {outcome.error}", file=sys.stderr)

@@ -29,15 +29,15 @@ from engine.prediction import Predictor
 from engine.predictors import load_predictor
 from engine.video import predict_video
 from utils.smoothing import TemporalFilter
-from utils.video import Frame
+from utils.video.frame import PLAIN, Frame
 
 NOISE = 2.0  # grey levels, sigma
 
 
 class DrawnClip:
-    """A reader (utils.video.Reader) of `count` frames; `alphas` holds the truth of those read."""
+    """A Reader (utils.video.frame) of `count` frames; `alphas` holds the truth of those read."""
 
-    name, rate = "drawn", Fraction(25)
+    name, rate, look = "drawn", Fraction(25), PLAIN
 
     def __init__(self, seed: int, side: int, count: int, sway: float) -> None:
         self.portrait = draw_portrait(np.random.default_rng(seed), side)

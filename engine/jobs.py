@@ -9,13 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from utils import images, video
+from utils import images
 from utils.errors import InputError, MissingError
 from utils.files import AnyPath
 from utils.leftovers import print_counts
+from utils.video.files import READ_ENDINGS, is_media_name
 
 PHOTO_ENDINGS = frozenset(images.KINDS)
-VIDEO_ENDINGS = video.READ_ENDINGS
+VIDEO_ENDINGS = READ_ENDINGS
 CAMERA = re.compile(r"camera:(\d+)")
 KINDS = ("alpha", "cutout", "foreground", "composite", "trimap")
 PHOTO_FORMATS = ("png", "webp", "tiff")
@@ -157,7 +158,7 @@ def choose_kinds(
 
 def output_is_file(output: AnyPath) -> bool:
     """Whether `--output` names one file rather than a folder."""
-    return not Path(output).is_dir() and video.is_media_name(output)
+    return not Path(output).is_dir() and is_media_name(output)
 
 
 def plan_job(source: Source, output: AnyPath, kinds: Sequence[str], formats: Formats) -> Job:

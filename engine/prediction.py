@@ -55,12 +55,24 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """A job on its way through the stages; at the end, what became of it."""
+    """A job on its way through the stages; at the end, what became of it.
+
+    Attributes:
+        notes: what of the source could not be kept, a sentence each.
+    """
 
     job: Job
     photo: np.ndarray | None = None
     matte: Matte | None = None
     error: Exception | None = None
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def failed(cls, job: Job, error: Exception) -> Outcome:
+        """What became of a job that raised: whatever it is, one bad file never ends the run."""
+        if not isinstance(error, (InputError, OSError)):
+            error = InputError(f"{job.source} can't be matted, {type(error).__name__}: {error}")
+        return cls(job, error=error)
 
 
 def predict_photos(
@@ -82,14 +94,14 @@ def predict_photos(
         layers: makes what is written.
         batch_size: photos of equal padded size that the network sees at once.
         workers: threads that decode, and as many that encode.
-        read: path -> (H, W, 3) uint8; InputError and OSError end in the outcome.
+        read: path -> (H, W, 3) uint8; what it raises ends in the outcome.
     """
 
     def decode(job: Job) -> Outcome:
         try:
             return Outcome(job, photo=read(job.source))
-        except (InputError, OSError) as error:
-            return Outcome(job, error=error)
+        except Exception as error:
+            return Outcome.failed(job, error)
 
     def matted() -> Iterator[Outcome]:
         for batch in batches_by_size(map_ahead(decode, jobs, workers), batch_size):
@@ -120,8 +132,8 @@ def _write_layers(outcome: Outcome, layers: LayerMaker) -> Outcome:
         for kind, path in job.outputs.items():
             said = metadata.elsewhere() if kind == "composite" else metadata
             write_image(path, made[kind], metadata=said)
-    except (InputError, OSError) as error:
-        return Outcome(job, error=error)
+    except Exception as error:
+        return Outcome.failed(job, error)
     return Outcome(job)
 
 

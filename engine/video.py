@@ -6,11 +6,12 @@ import itertools
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
 from threading import Event
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -21,7 +22,8 @@ from engine.layers import LayerMaker
 from engine.prediction import Matte, Outcome, Predictor, map_ahead
 from utils.errors import InputError
 from utils.smoothing import TemporalFilter
-from utils.video import Frame, Reader, open_reader, open_writer
+from utils.video.files import open_reader, open_writer
+from utils.video.frame import Frame, Reader, Tell
 
 T = TypeVar("T")
 Layers = dict[str, np.ndarray]
@@ -52,32 +54,37 @@ def predict_videos(
     if show and not has_display():
         raise InputError("--show finds no display here; leave it out")
     layers = replace(layers, bits=8)  # video codecs take no more
+    options = {"batch_size": batch_size, "workers": workers, "smooth": smooth}
     for job in jobs:
-        camera = CAMERA.fullmatch(str(job.source))
+        notes: list[str] = []
         try:
-            with (
-                open_reader(int(camera[1]) if camera else job.source) as reader,
-                stop_at_ctrl_c() if camera else nullcontext(Event()) as stop,
-                tqdm(
-                    total=reader.count or None, desc=reader.name, unit="frame", disable=quiet
-                ) as bar,
-            ):
-                for made in predict_video(
-                    job,
-                    reader,
-                    predictor,
-                    layers,
-                    batch_size=batch_size,
-                    workers=workers,
-                    smooth=smooth,
-                    stop=stop,
-                ):
-                    bar.update()
-                    if show and show_frame(reader.name, made) == ord("q"):
-                        stop.set()
-            yield Outcome(job)
-        except (InputError, OSError) as error:
-            yield Outcome(job, error=error)
+            for made, name, stop in _follow(job, predictor, layers, options, quiet, notes.append):
+                if show and show_frame(name, made) == ord("q"):
+                    stop.set()
+            outcome = Outcome(job)
+        except Exception as error:
+            outcome = Outcome.failed(job, error)
+        yield replace(outcome, notes=tuple(dict.fromkeys(notes)))  # several outputs lose the same
+
+
+def _follow(
+    job: Job,
+    predictor: Predictor,
+    layers: LayerMaker,
+    options: dict[str, Any],
+    quiet: bool,
+    tell: Tell,
+) -> Iterator[tuple[Layers, str, Event]]:
+    """Matte one video or camera; yields of each frame its layers, the name, and what stops it."""
+    camera = CAMERA.fullmatch(str(job.source))
+    with (
+        open_reader(int(camera[1]) if camera else job.source, tell=tell) as reader,
+        stop_at_ctrl_c() if camera else nullcontext(Event()) as stop,
+        tqdm(total=reader.count or None, desc=reader.name, unit="frame", disable=quiet) as bar,
+    ):
+        for made in predict_video(job, reader, predictor, layers, stop=stop, tell=tell, **options):
+            bar.update()
+            yield made, reader.name, stop
 
 
 @contextmanager
@@ -121,6 +128,7 @@ def predict_video(
     workers: int = 2,
     smooth: bool = False,
     stop: Event | None = None,
+    tell: Tell = warnings.warn,
 ) -> Iterator[Layers]:
     """Matte a video frame by frame, write its layers, and hand out those of each frame written.
 
@@ -135,15 +143,24 @@ def predict_video(
         workers: threads that make layers; one more decodes, another one encodes.
         smooth: filter the alphas over time.
         stop: once set, no further frame is read and the files are finished with those so far.
+        tell: hears, in a sentence each, what could not be kept.
 
     Raises:
-        InputError: the video is broken from some frame on, or an output can't be written.
+        InputError: the video changes its size, or an output can't be written.
     """
     sound = job.source if job.source.is_file() else None
     with ExitStack() as stack:
         writers = {
             kind: stack.enter_context(
-                open_writer(path, reader.size, CHANNELS[kind], reader.rate, sound)
+                open_writer(
+                    path,
+                    reader.size,
+                    CHANNELS[kind],
+                    reader.rate,
+                    sound,
+                    look=reader.look,
+                    tell=tell,
+                )
             )
             for kind, path in job.outputs.items()
         }

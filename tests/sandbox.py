@@ -28,7 +28,7 @@ def make(folder: Path) -> Path:
     from utils.images import read_photo
     from utils.metrics import COLUMNS
     from utils.results.rows import Row, write_results
-    from utils.video import open_writer
+    from utils.video.files import open_writer
 
     ignore = shutil.ignore_patterns(*SKIPPED)
     shutil.copytree(ROOT, folder, ignore=ignore, copy_function=os.symlink)

@@ -40,7 +40,7 @@ from utils.predictions import list_predictions, read_prediction
 from utils.report import load_systems
 from utils.results.page import write_report
 from utils.results.rows import Journal, Row, read_journal, read_results, write_results
-from utils.video import open_reader, open_writer
+from utils.video.files import open_reader, open_writer
 
 ROOT = Path(__file__).parents[1]
 # Records of what find_sources and plan_jobs have found; nobody else makes them.

@@ -7,7 +7,7 @@ import pytest
 import predict
 from utils.errors import InputError, MissingError
 from utils.images import read_photo, read_rgba, write_image
-from utils.video import open_writer
+from utils.video.files import open_writer
 
 
 @dataclass

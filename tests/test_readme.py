@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import sandbox
-from utils.video import have_pyav
+from utils.video.files import have_pyav
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from engine.prediction import PlainMatte, predict_photos
 from engine.video import predict_videos
 from utils.decoding import KINDS
 from utils.images import read_alpha, read_photo, read_rgba
-from utils.video import have_pyav, open_writer
+from utils.video.files import have_pyav, open_writer
 
 PHOTOS, VIDEOS = 240, 30
 

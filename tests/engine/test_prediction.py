@@ -11,7 +11,7 @@ from engine.layers import LayerMaker, read_background
 from engine.prediction import Outcome, batches_by_size, map_ahead, predict_photos
 from tests.utils.profiles import PROFILES, shown
 from utils.errors import InputError
-from utils.images import read_alpha, write_image
+from utils.images import read_alpha, read_photo, write_image
 
 
 @dataclass
@@ -56,6 +56,19 @@ def test_one_bad_file_does_not_stop_the_rest(photos, tmp_path):
     bad = {name: error for name, error in outcomes.items() if error}
     assert set(bad) == {"3.png", "5.png"} and "3.png" in str(bad["3.png"])
     assert len(list((tmp_path / "o" / "alpha").iterdir())) == 6  # nothing half-written
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, ValueError, KeyError, MemoryError])
+def test_one_bad_file_does_not_stop_the_rest_whatever_it_raises(photos, tmp_path, kind):
+    def read(path):
+        if path.name == "3.png":
+            raise kind("of some kind")
+        return read_photo(path)
+
+    outcomes = run(photos, tmp_path / "o", read=read)
+    bad = {name: error for name, error in outcomes.items() if error}
+    assert set(bad) == {"3.png"} and isinstance(bad["3.png"], InputError)
+    assert "3.png" in str(bad["3.png"]) and kind.__name__ in str(bad["3.png"])
 
 
 def test_photos_too_large_for_the_device_are_reported(photos, tmp_path):

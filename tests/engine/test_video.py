@@ -16,7 +16,7 @@ from engine.layers import LayerMaker, read_background
 from engine.video import predict_video, predict_videos, stop_at_ctrl_c
 from utils.errors import InputError
 from utils.images import read_alpha
-from utils.video import Frame
+from utils.video.frame import PLAIN, Frame
 
 
 @dataclass
@@ -32,9 +32,9 @@ def fake_predictor(photos):
 
 
 class FakeReader:
-    """Frame n is full of n; counts how many were taken. Breaks at frame `broken`."""
+    """Frame n is full of 20 n; counts how many were taken. Breaks at frame `broken`."""
 
-    name, size, rate, count = "fake", (8, 10), Fraction(25), 0
+    name, size, rate, count, look = "fake", (8, 10), Fraction(25), 0, PLAIN
 
     def __init__(self, length, broken=-1):
         self.length, self.broken, self.taken = length, broken, 0
@@ -44,7 +44,7 @@ class FakeReader:
             if n == self.broken:
                 raise InputError("fake is broken")
             self.taken += 1
-            yield Frame(np.full((*self.size, 3), n % 256, np.uint8), n / self.rate)
+            yield Frame(np.full((*self.size, 3), 20 * n % 256, np.uint8), n / self.rate)
 
 
 LAYERS = LayerMaker(["alpha"], read_background("green"))
@@ -57,7 +57,7 @@ def test_every_frame_is_written_in_order(tmp_path, batch_size):
     made = list(predict_video(job, reader, fake_predictor, LAYERS, batch_size=batch_size))
     assert len(made) == 10
     for n in range(10):
-        assert (read_alpha(tmp_path / "alpha" / f"{n + 1:06d}.png") == n).all()
+        assert (read_alpha(tmp_path / "alpha" / f"{n + 1:06d}.png") == 20 * n).all()
 
 
 def test_memory_does_not_grow_with_the_length(tmp_path):
@@ -81,7 +81,7 @@ def test_a_stopped_camera_leaves_a_whole_file(tmp_path):
 
 def test_a_broken_video_leaves_nothing_and_the_next_goes_on(tmp_path, monkeypatch):
     readers = {"bad.mp4": FakeReader(20, broken=12), "good.mp4": FakeReader(3)}
-    monkeypatch.setattr(video, "open_reader", lambda path: nullcontext(readers[path.name]))
+    monkeypatch.setattr(video, "open_reader", lambda path, tell: nullcontext(readers[path.name]))
     jobs = [
         plan_job(Source(Path(name), Path(name)), tmp_path, ["alpha"], Formats(video="png"))
         for name in readers
@@ -89,6 +89,23 @@ def test_a_broken_video_leaves_nothing_and_the_next_goes_on(tmp_path, monkeypatc
     bad, good = predict_videos(jobs, fake_predictor, LAYERS, quiet=True)
     assert "broken" in str(bad.error) and good.error is None
     assert [path.name for path in (tmp_path / "alpha").iterdir()] == ["good"]
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, ValueError, AttributeError, MemoryError])
+def test_a_bad_video_never_ends_the_run_whatever_it_raises(tmp_path, monkeypatch, kind):
+    def read(path, tell):
+        tell("a note")
+        tell("a note")
+        if path.name == "bad.mp4":
+            raise kind("of some kind")
+        return nullcontext(FakeReader(3))
+
+    monkeypatch.setattr(video, "open_reader", read)
+    jobs = [Job(Path(name), {"alpha": tmp_path / name[:-4]}) for name in ("bad.mp4", "good.mp4")]
+    bad, good = predict_videos(jobs, fake_predictor, LAYERS, quiet=True)
+    assert isinstance(bad.error, InputError)
+    assert "bad.mp4" in str(bad.error) and kind.__name__ in str(bad.error)
+    assert good.error is None and bad.notes == good.notes == ("a note",)
 
 
 def test_ctrl_c_stops_a_camera():

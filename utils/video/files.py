@@ -10,18 +10,18 @@ import importlib.util
 import mimetypes
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from utils.errors import InputError, MissingError
 from utils.files import AnyPath
 from utils.images import write_image
+from utils.video.frame import PLAIN, Look, Reader, Tell, Writer
 
 READ_ENDINGS = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"})
 WRITE_ENDINGS = frozenset({".mp4", ".mov", ".webm"})
@@ -29,50 +29,11 @@ WITH_ALPHA = frozenset({".mov", ".webm"})  # ProRes 4444 and VP9
 REMEDY = "pip install -r requirements-video.txt"
 
 
-@dataclass(frozen=True)
-class Frame:
-    """One picture of a video.
-
-    Attributes:
-        image: (H, W, 3) uint8 RGB, upright.
-        time: seconds since the video's beginning.
-    """
-
-    image: np.ndarray
-    time: Fraction
-
-
-class Reader(Protocol):
-    """Frames of one size, in order, once.
-
-    Attributes:
-        name: for messages.
-        size: (height, width), upright.
-        rate: frames a second, on average.
-        count: of the frames, as far as the file tells; 0 if it doesn't.
-    """
-
-    name: str
-    size: tuple[int, int]
-    rate: Fraction
-    count: int
-
-    def __iter__(self) -> Iterator[Frame]:
-        """Yield the frames; InputError where the video is broken or changes its size."""
-
-
-class Writer(Protocol):
-    """Takes frames in order."""
-
-    def write(self, image: np.ndarray, time: Fraction) -> None:
-        """Append (H, W), (H, W, 3) or (H, W, 4) uint8, as the writer was opened for."""
-
-
 def is_media_name(path: AnyPath) -> bool:
     """Whether a path's ending is that of some picture or video rather than a folder's."""
-    path = Path(path)
-    kind = mimetypes.guess_type(path.name)[0] or ""
-    return kind.startswith(("image/", "video/")) or path.suffix.lower() in READ_ENDINGS
+    ending = Path(path).suffix.lower()  # alone: "data:12.png" would be taken for a web address
+    kind = mimetypes.guess_type(f"name{ending}")[0] or ""
+    return kind.startswith(("image/", "video/")) or ending in READ_ENDINGS
 
 
 def have_pyav() -> bool:
@@ -80,8 +41,14 @@ def have_pyav() -> bool:
     return importlib.util.find_spec("av") is not None
 
 
-def open_reader(source: AnyPath | int) -> AbstractContextManager[Reader]:
+def open_reader(
+    source: AnyPath | int, *, tell: Tell = warnings.warn
+) -> AbstractContextManager[Reader]:
     """Open a video file, or the camera of this number.
+
+    Args:
+        source: where the frames come from.
+        tell: hears, in a sentence each, what of the video is changed or missing.
 
     Raises:
         MissingError: no such file.
@@ -94,16 +61,23 @@ def open_reader(source: AnyPath | int) -> AbstractContextManager[Reader]:
         if source.stat().st_size == 0:
             raise InputError(f"{source} is empty (0 bytes); expected a video")
         if have_pyav():
-            from utils.video_av import read_video
+            from utils.video.av_read import read_video
 
-            return read_video(source)
-    from utils.video_opencv import read_video_or_camera
+            return read_video(source, tell)
+    from utils.video.opencv import read_video_or_camera
 
-    return read_video_or_camera(source)
+    return read_video_or_camera(source, tell)
 
 
 def open_writer(
-    path: AnyPath, size: tuple[int, int], channels: int, rate: Fraction, sound: AnyPath | None
+    path: AnyPath,
+    size: tuple[int, int],
+    channels: int,
+    rate: Fraction,
+    sound: AnyPath | None,
+    *,
+    look: Look = PLAIN,
+    tell: Tell = warnings.warn,
 ) -> AbstractContextManager[Writer]:
     """Open a video file to write, or a folder of numbered PNGs. Whole at the end, or not there.
 
@@ -112,26 +86,33 @@ def open_writer(
         size: (height, width) of the frames. H.264 wants even sides: odd ones grow by one pixel.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
         rate: frames a second, on average; the frames' own times are kept.
-        sound: a video whose sound goes along, copied where the container takes it.
+        sound: a video whose sound goes along, copied where the container takes it. Whatever is
+            wrong with it, the picture is written.
+        look: how the frames are to be shown; PLAIN is square pixels of BT.709.
+        tell: hears, in a sentence each, what could not be kept.
 
     Raises:
         InputError: the ending is unknown or has no place for alpha, or PyAV is needed for it.
     """
     ending = Path(path).suffix.lower()
     if not is_media_name(path):
+        if look.pixel_aspect != 1:
+            tell(f"{path}: PNGs have square pixels, those of the video are {look.pixel_aspect}")
         return write_numbered(path)
     if ending not in WRITE_ENDINGS:
         raise InputError(f"{path}: can't write {ending} videos; use .mp4, .mov or .webm")
     if channels == 4 and ending not in WITH_ALPHA:
         raise InputError(f"{path} has no place for alpha; use .mov (ProRes 4444) or .webm (VP9)")
     if have_pyav():
-        from utils.video_av import write_video
+        from utils.video.av_write import write_video
 
-        return write_video(path, size, channels, rate, sound)
-    from utils.video_opencv import write_mp4
+        return write_video(path, size, channels, rate, sound, look, tell)
+    from utils.video.opencv import write_mp4
 
     if ending != ".mp4":
         raise InputError(f"{path}: OpenCV writes only .mp4 here; for {ending}: {REMEDY}")
+    if sound or look.pixel_aspect != 1:
+        tell(f"{path}: OpenCV writes no sound and square pixels only; for more: {REMEDY}")
     return write_mp4(path, size, rate)
 
 

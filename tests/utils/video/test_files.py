@@ -3,10 +3,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from utils import video
 from utils.errors import InputError, MissingError
 from utils.images import read_rgba
-from utils.video import open_reader, open_writer
+from utils.video import files
+from utils.video.files import open_reader, open_writer
 
 av = pytest.importorskip("av", reason="PyAV is optional: requirements-video.txt")
 
@@ -16,7 +16,7 @@ SIZE = (48, 64)
 
 @pytest.fixture
 def without_pyav(monkeypatch):
-    monkeypatch.setattr(video, "have_pyav", lambda: False)
+    monkeypatch.setattr(files, "have_pyav", lambda: False)
 
 
 def picture(number, size=SIZE, channels=3):
@@ -164,7 +164,7 @@ def test_frames_come_upright(tmp_path, angle, monkeypatch):
         container.mux(stream.encode(None))
     upright = np.rot90(picture(0), angle // 90)
     for pyav in (True, False):
-        monkeypatch.setattr(video, "have_pyav", lambda pyav=pyav: pyav)
+        monkeypatch.setattr(files, "have_pyav", lambda pyav=pyav: pyav)
         reader, frames = read(path)
         assert reader.size == upright.shape[:2]
         assert error(frames[0].image, upright) < 6
@@ -204,7 +204,7 @@ def broken_videos(folder):
 @pytest.mark.parametrize("pyav", [True, False])
 def test_what_is_no_video(tmp_path, monkeypatch, pyav):
     names = broken_videos(tmp_path)
-    monkeypatch.setattr(video, "have_pyav", lambda: pyav)
+    monkeypatch.setattr(files, "have_pyav", lambda: pyav)
     for name in names:
         with pytest.raises(InputError, match=name):
             read(tmp_path / name)

@@ -1,0 +1,176 @@
+"""Reading videos with PyAV; utils/video/files.py decides when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from av.sidedata.sidedata import Type
+from av.stream import Disposition
+
+from utils.errors import InputError
+from utils.files import AnyPath
+from utils.video import colour
+from utils.video.frame import Frame, Look, Tell, plain_name, turns_aside, upright
+
+TICK = Fraction(1, 90_000)  # seconds; whole numbers of it for every usual frame rate
+SLOW = 1_000_000  # microseconds, PyAV's unit of a container's start
+
+
+class AvReader:
+    """A video file; see utils.video.frame.Reader."""
+
+    def __init__(self, path: AnyPath, container: Any, tell: Tell) -> None:
+        self.name = str(path)
+        self._tell = tell
+        self._container = container
+        pictures = [
+            stream
+            for stream in container.streams.video
+            if not stream.disposition & Disposition.attached_pic  # a cover
+        ]
+        if not pictures:
+            raise InputError(f"{path} holds no video")
+        self._stream = pictures[0]
+        if self._stream.codec_context is None:
+            raise InputError(f"{path}: FFmpeg has no decoder for its video; convert it first")
+        self._stream.thread_type = "AUTO"
+        self._start = Fraction(container.start_time or 0, SLOW)
+        self.rate = Fraction(self._stream.average_rate or self._stream.guessed_rate or 25)
+        self._ends: dict[int, Fraction] = {}  # of every stream's packets, by its number
+        self._broken = 0
+        self._frames = self._decode()
+        first = next(self._frames, None)
+        if first is None:
+            raise InputError(f"{path} holds no frame that can be decoded")
+        self._first = first
+        self._find_look(first)
+        self.size: tuple[int, int] = self._picture(first).shape[:2]
+        self.count = self._stream.frames or int((container.duration or 0) / SLOW * self.rate)
+
+    def _find_look(self, first: Any) -> None:
+        """Say what is shown how, and what of it is changed."""
+        codec = self._stream.codec_context
+        self._matrix = _display_matrix(first)
+        aspect = Fraction(self._stream.sample_aspect_ratio or 1)
+        aspect = 1 / aspect if turns_aside(self._matrix) else aspect
+        self._given = (codec.color_primaries, codec.color_trc)
+        self._csp = colour.matrix_number(
+            first.colorspace, codec.color_primaries, first.height, first.width
+        )
+        self._shown_by_all = colour.shown_by_all(*self._given)
+        if self._shown_by_all:
+            unknown = (colour.UNKNOWN, *colour.RESERVED)
+            tags = [colour.BT709 if tag in unknown else tag for tag in self._given]
+            self.look = Look(aspect, *tags)
+        else:
+            kind = " ".join(colour.NAMES[tag] for tag in self._given if tag in colour.NAMES)
+            self._tell(f"{self.name} is in {kind}; its colours were brought to BT.709 (SDR)")
+            self.look = Look(aspect)
+
+    def __iter__(self) -> Iterator[Frame]:
+        time = -1 / self.rate
+        for number, frame in enumerate(self._all(), 1):
+            if frame.pts is None:
+                time += 1 / self.rate
+            else:
+                time = max(frame.pts * self._stream.time_base - self._start, time + TICK)
+            image = self._picture(frame)
+            if image.shape[:2] != self.size:
+                found, expected = (f"{h}x{w}" for h, w in (image.shape[:2], self.size))
+                raise InputError(
+                    f"{self.name} changes its size from {expected} to {found} at frame "
+                    f"{number}; cut it there and matte the parts"
+                )
+            yield Frame(image, time)
+        self._tell_of_gaps()
+
+    def _all(self) -> Iterator[Any]:
+        yield self._first
+        yield from self._frames
+
+    def _decode(self) -> Iterator[Any]:
+        """Every frame that can be decoded; packets that can't be are passed over and counted."""
+        for packet in self._packets():
+            try:
+                frames = self._stream.decode(packet)
+            except av.FFmpegError:
+                self._broken += packet is not None
+                continue
+            yield from frames
+
+    def _packets(self) -> Iterator[Any]:
+        """The video's packets, as far as the file can be read; None, which empties the decoder."""
+        try:
+            for packet in self._container.demux():
+                if not packet.size:  # it would end the decoder, and AVI has it for repeated frames
+                    continue
+                time = packet.dts if packet.pts is None else packet.pts
+                if time is not None:
+                    at, index = packet.time_base, packet.stream_index
+                    end = (time + (packet.duration or 0)) * at
+                    self._ends[index] = max(end, self._ends.get(index, end))
+                if packet.stream_index == self._stream.index:
+                    yield packet
+        except av.FFmpegError:  # cut off within a packet; what is missing is told of at the end
+            pass
+        yield None
+
+    def _picture(self, frame: Any) -> np.ndarray:
+        """(H, W, 3) uint8 RGB, upright."""
+        kind = "rgb24" if self._shown_by_all else "rgb48le"
+        csp = {} if frame.format.is_rgb else {"src_colorspace": self._csp, "dst_colorspace": 5}
+        image = frame.reformat(format=kind, **csp).to_ndarray()  # RGB has no matrix: 5 is any other
+        if not self._shown_by_all:
+            image = colour.to_bt709(image, *self._given)
+        return upright(image, self._matrix)
+
+    def _tell_of_gaps(self) -> None:
+        if self._broken:
+            self._tell(
+                f"{self.name} has {self._broken} broken piece{'s' * (self._broken > 1)} of video, "
+                "whose frames are missing"
+            )
+        stream = self._stream
+        if stream.duration is not None:
+            promised = stream.duration * stream.time_base
+            reached = self._ends.get(stream.index, 0) - (stream.start_time or 0) * stream.time_base
+        else:  # of the longest track, therefore
+            promised = Fraction(self._container.duration or 0, SLOW)
+            reached = max(self._ends.values(), default=Fraction(0)) - self._start
+        if promised - reached > 2 / self.rate + promised / 100:
+            self._tell(
+                f"{self.name} ends after {float(reached):.2f} of the {float(promised):.2f} "
+                "seconds that its header names; is it a whole copy?"
+            )
+
+
+def _display_matrix(frame: Any) -> np.ndarray:
+    """(2, 2); see utils.video.frame.upright."""
+    try:
+        sides = {side.type: side for side in frame.side_data}
+    except ValueError:  # beside something that PyAV has no name for, it tells of rotations only
+        turn = np.deg2rad(frame.rotation)
+        return np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    if Type.DISPLAYMATRIX not in sides:
+        return np.eye(2)
+    return np.frombuffer(sides[Type.DISPLAYMATRIX], np.int32).reshape(3, 3)[:2, :2]
+
+
+@contextmanager
+def read_video(path: AnyPath, tell: Tell) -> Iterator[AvReader]:
+    """Open a video file.
+
+    Raises:
+        InputError: it is none, or holds no frame.
+    """
+    try:
+        container = av.open(plain_name(path))
+    except (av.FFmpegError, UnicodeError) as error:
+        raise InputError(f"{path} can't be read as a video: broken or of another kind") from error
+    with container:
+        yield AvReader(path, container, tell)
