@@ -26,6 +26,7 @@ from engine.layers import LayerMaker, read_background
 from engine.prediction import Predictor, predict_photos
 from engine.predictors import load_predictor, needs_torch
 from engine.video import predict_videos
+from utils.arguments import join_dashes
 from utils.errors import InputError, run_script
 from utils.images import MAX_PIXELS, read_photo
 
@@ -58,7 +59,7 @@ def parse_args() -> argparse.Namespace:
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--skip_existing", action="store_true", help="go on where a run ended")
     existing.add_argument("--overwrite", action="store_true", help="replace outputs that are there")
-    return parser.parse_args()
+    return parser.parse_args(join_dashes(sys.argv[1:], "--input", "--output"))
 
 
 def main() -> int:

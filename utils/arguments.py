@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from utils.errors import InputError
@@ -15,6 +15,21 @@ class OneSentenceParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; see --help")
+
+
+def join_dashes(words: Sequence[str], *options: str) -> list[str]:
+    """Words of a command line, where "--input -clip.mp4" has become "--input=-clip.mp4".
+
+    argparse would take the name of a file that begins with a dash for another option. Names that
+    begin with two stay what they were; "./" before them helps.
+    """
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] in options and word[:1] == "-" and word[1:2] not in ("", "-"):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def number(kind: type, minimum: float, *, excluded: bool = False) -> Callable[[str], Any]:
