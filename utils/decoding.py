@@ -72,7 +72,7 @@ def open_picture(path: AnyPath, max_pixels: int) -> Image.Image:
         MissingError, InputError: if it is missing, broken, too large or of another kind (named).
     """
     with guard(path), open_header(path, max_pixels) as picture:
-        count = getattr(picture, "n_frames", 1)
+        count = _count_pictures(picture)
         if count > 1 and picture.format != "MPO":  # a camera's JPEG has its previews behind it
             say_once(f"note: {path} holds {count} pictures; the first is read")
         picture.load()
@@ -126,8 +126,7 @@ def guard(path: AnyPath) -> Iterator[None]:
         raise InputError(f"{path} can't be read: it is broken or truncated ({error})") from error
     except Exception as error:  # decoders raise anything on a form that they don't know
         raise InputError(
-            f"{path} can't be read, for its form is unusual ({type(error).__name__}: {error}); "
-            "save it anew as PNG"
+            f"{path} can't be read ({error}); if other programs show it, save it anew as PNG"
         ) from error
 
 
@@ -158,6 +157,14 @@ def _what_else(path: Path) -> str:
         "it is of another kind or an unusual form, or its beginning is broken; if other programs "
         "show it, save it anew as PNG"
     )
+
+
+def _count_pictures(picture: Image.Image) -> int:
+    """How many pages or frames there are."""
+    try:
+        return getattr(picture, "n_frames", 1)
+    except TypeError as error:  # a TIFF that ends before the directory of a later page
+        raise EOFError("a later page is missing") from error
 
 
 def _as_16_bits(picture: Image.Image, path: AnyPath) -> Image.Image:
