@@ -78,7 +78,7 @@ def test_what_scenes_and_portraits_lie_among_is_told(tmp_path, capsys):
 
 
 def test_a_mixture_counts_each_part_as_often_as_told():
-    mixture = Mixture([(Drawn("ab"), 1), (Drawn("c"), 3)])
+    mixture = Mixture([(Drawn("ab"), 1, 1.0), (Drawn("c"), 3, 1.0)])
     assert len(mixture) == 5
     assert mixture.names == ["a", "b", "c", "c", "c"]
     assert [mixture[i].name for i in range(5)] == mixture.names
@@ -94,7 +94,7 @@ def test_a_mixture_can_keep_what_it_has_read():
 
     once, each_time = Counted("ab"), Counted("ab")
     for part, keep in ((once, True), (each_time, False)):
-        mixture = Mixture([(part, 3)], keep)
+        mixture = Mixture([(part, 3, 1.0)], keep)
         assert [mixture[i].name for i in range(6)] == mixture.names
     assert (once.reads, each_time.reads) == (2, 6)
 
