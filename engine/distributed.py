@@ -182,7 +182,8 @@ def join(gpus: Sequence[int] | None) -> Iterator[Processes]:
     dist.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=2 * PATIENCE)
     try:
         # Objects and flags travel over gloo on the CPU, so they never wait for the GPU.
-        groups = [dist.new_group(backend="gloo", timeout=t) for t in (PATIENCE, UNLIMITED)]
+        limits = (PATIENCE, UNLIMITED)
+        groups: list[Any] = [dist.new_group(backend="gloo", timeout=limit) for limit in limits]
         yield Processes(rank, count, device, *groups)
     except Exception as error:
         # Before the group is destroyed, which may wait for the others.
