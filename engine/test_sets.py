@@ -78,6 +78,7 @@ def _open_portraits(place: Place) -> tuple[str, TestSet]:
     return name, TestPortraits(place.portraits, split)
 
 
+# All test sets; a new one is a function and an entry. docs/extending.md shows how.
 TEST_SETS = {
     "P3M": Entry(_open_p3m),
     "PPM": Entry(lambda place: ("PPM-100", PPMDataset(place.data_root)), AREAS["HD"]),

@@ -15,7 +15,7 @@ from typing import Any
 from engine.run_state import check_new, read_arguments
 from models import CONFIGS, MattingConfig
 from models.config import with_settings
-from models.losses import TERMS
+from models.losses import LOSSES
 from P3MData.augment import RANGES, V2_SCALE
 from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError
@@ -42,8 +42,8 @@ class _HelpWithDefaults(argparse.RawDescriptionHelpFormatter):
 def weight(text: str) -> list[Any]:
     """NAME=VALUE, a loss term and its weight; a list, as JSON hands it back."""
     name, _, value = text.partition("=")
-    if name not in TERMS:
-        raise argparse.ArgumentTypeError(f"{name} is no loss term; there are {', '.join(TERMS)}")
+    if name not in LOSSES:
+        raise argparse.ArgumentTypeError(f"{name} is no loss term; there are {', '.join(LOSSES)}")
     return [name, number(float, 0)(value)]
 
 
@@ -233,7 +233,7 @@ def check(values: Mapping[str, Any]) -> None:
         if len(values[name]) not in (1, len(values["portraits"])):
             raise InputError(f"--{name} takes one number, or one for each folder of --portraits")
     without = {name for name, value in values["loss_weights"] if not value}
-    if without == set(TERMS):
+    if without == set(LOSSES):
         raise InputError("--loss_weights leaves nothing to learn from: every term has the weight 0")
     length, warmup = values["schedule_steps"], values["warmup_steps"]
     if values["schedule"] == "cosine" and (length is None or length <= warmup):

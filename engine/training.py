@@ -22,7 +22,7 @@ from engine.run_state import RunFolder, RunState, StopRequest
 from engine.verdict import Verdict, check
 from engine.watch import Watch
 from models.inference import autocast, prepare
-from models.losses import TERMS, compute_losses
+from models.losses import LOSSES, compute_losses
 from models.matting import MattingModel, MattingOutput
 from utils.errors import InputError
 from utils.folders import FolderDataset
@@ -113,7 +113,7 @@ def weigh(
     DistributedDataParallel waits until every weight has one.
     """
     total = torch.stack([weights.get(name, 1.0) * x for name, x in terms.items()]).sum()
-    if len(terms) == len(TERMS):
+    if len(terms) == len(LOSSES):
         return total
     outputs = [output.alpha, *output.coarse.alpha_logits, *output.coarse.trimap_logits]
     return total + torch.stack([(0 * x.float()).sum() for x in outputs]).sum()

@@ -77,7 +77,7 @@ def _composite(c: Comparison) -> Tensor:
     return composite_loss(c.pred_alpha, foreground, background, image, c.weights, c.edge)
 
 
-# All terms; a new one is a function and a line here.
+# All terms; a new one is a function and an entry. docs/extending.md shows how.
 LOSSES: dict[str, Callable[[Comparison], Tensor]] = {
     **{f"coarse_alpha_{s}": partial(_coarse_alpha, level=i) for i, s in enumerate(STRIDES)},
     **{f"coarse_trimap_{s}": partial(_coarse_trimap, level=i) for i, s in enumerate(STRIDES)},
@@ -85,7 +85,6 @@ LOSSES: dict[str, Callable[[Comparison], Tensor]] = {
     "composite": _composite,
     "laplacian": lambda c: laplacian_loss(c.pred_alpha, c.true_alpha, c.weights, c.edge),
 }
-TERMS = tuple(LOSSES)
 
 
 def compute_losses(

@@ -14,7 +14,7 @@ from engine.optimisation import make_state, set_training
 from engine.train_arguments import parse_arguments
 from engine.training import train_step
 from models import CONFIGS, build_model
-from models.losses import TERMS
+from models.losses import LOSSES
 from tests.engine.test_training import losses
 from tests.engine.tiny_run import TINY, command
 
@@ -46,10 +46,10 @@ def test_a_run_overfits_a_handful_of_portraits(portraits, tmp_path, monkeypatch)
     assert np.mean(curve[-5:]) < 0.6 * np.mean(curve[:5])
 
 
-@pytest.mark.parametrize("term", TERMS)
+@pytest.mark.parametrize("term", LOSSES)
 def test_each_term_falls_by_its_own_gradient(portraits, tmp_path, term):
     """The others count for nothing here: together with them it might fall by theirs."""
-    weights = [f"{name}={int(name == term)}" for name in TERMS]
+    weights = [f"{name}={int(name == term)}" for name in LOSSES]
     words = command(portraits, tmp_path / "run", **OPTIONS, loss_weights=weights, max_steps=1)
     settings = parse_arguments("", words)
     seed_run(0, ALONE.device)

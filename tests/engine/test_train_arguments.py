@@ -11,7 +11,7 @@ from engine.optimisation import learning_rate
 from engine.run_state import RECORD
 from engine.train_arguments import network_config, parse_arguments, to_plain
 from models import CONFIGS
-from models.losses import TERMS
+from models.losses import LOSSES
 from tests.engine.tiny_run import command
 from utils.errors import InputError
 
@@ -43,7 +43,7 @@ def parse(train_dir, *words):
         ("--schedule cosine --schedule_steps 5 --warmup_steps 5", "more than --warmup_steps"),
         ("--loss_weights alfa=1", "alfa is no loss term"),
         ("--loss_weights alpha=-1", "-1 is not a number from 0"),
-        (f"--loss_weights {' '.join(f'{term}=0' for term in TERMS)}", "nothing to learn from"),
+        (f"--loss_weights {' '.join(f'{term}=0' for term in LOSSES)}", "nothing to learn from"),
         ("--no_p3m", "name a folder with --portraits"),
         ("--model_version huge", "invalid choice: 'huge'"),
         ("--pretrained --no_pretrained", "not allowed with"),

@@ -25,7 +25,7 @@ from engine.train_arguments import parse_arguments
 from engine.watch import Watch
 from models import CONFIGS, build_model, predict_alpha
 from models.checkpoint import load_model, read_checkpoint, save_checkpoint
-from models.losses import TERMS, compute_losses
+from models.losses import LOSSES, compute_losses
 from P3MData.data_loader import P3MDataset
 from tests.engine.tiny_run import TINY, command
 from tests.engine.two_processes import fork_two
@@ -279,7 +279,7 @@ def test_loss_weights_weigh_the_total(run, tmp_path):
     run(tmp_path, max_steps=1, loss_weights=["alpha=2", "coarse_alpha_8=0", "composite=0"])
     values = {name.removeprefix("loss/"): curve[1] for name, curve in losses(tmp_path).items()}
     total = values.pop("total")
-    assert set(TERMS) - values.keys() == {"coarse_alpha_8", "composite"}  # not even computed
+    assert set(LOSSES) - values.keys() == {"coarse_alpha_8", "composite"}  # not even computed
     expected = sum(values.values()) + values["alpha"]
     assert total == pytest.approx(expected, rel=1e-5)
 
