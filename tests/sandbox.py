@@ -6,6 +6,7 @@ importing torch anew for each would take longer than all of them. Ends at the fi
 
 import json
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -55,6 +56,19 @@ def make(folder: Path) -> Path:
         (folder / "bin" / name).write_text(NOTE)
         (folder / "bin" / name).chmod(0o755)
     return folder
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The blocks of code of a page."""
+    text = page.read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def lines(page: Path) -> list[str]:
+    """Its lines of bash, whole and without comments."""
+    text = "".join(blocks(page, "bash")).replace("\\\n", " ")
+    bare = (" ".join(re.sub(r"(^|\s)#.*", "", line).split()) for line in text.splitlines())
+    return [line for line in bare if line]
 
 
 def calls_of(folder: Path, lines: list[str]) -> list[list[str]]:

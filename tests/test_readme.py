@@ -41,22 +41,10 @@ def test_every_other_file_is_named():
         assert name in README, place
 
 
-def blocks(language):
-    """(page, block) for the README, the pages beside it and those of docs."""
-    for page in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))):
-        text = page.read_text(encoding="utf-8")
-        for block in re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL):
-            yield page.name, block
-
-
-def lines():
-    """The lines of bash, whole and without comments."""
-    for _, block in blocks("bash"):
-        for line in block.replace("\\\n", " ").splitlines():
-            words = " ".join(re.sub(r"(^|\s)#.*", "", line).split())
-            if words:
-                yield words
-
+# The README, the pages beside it and those of docs; tests/test_extending.py runs what is left out.
+PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")} - {ROOT / "docs" / "extending.md"})
+LINES = [line for page in PAGES for line in sandbox.lines(page)]
+BLOCKS = [pytest.param(b, id=p.name) for p in PAGES for b in sandbox.blocks(p, "python")]
 
 # What runs in tests/sandbox.py, and what is added there to make it short.
 ON_THE_CPU = "--gpus --num_workers 0"
@@ -117,7 +105,7 @@ NOT_RUN = {
 
 def test_every_line_is_run_or_says_why_not():
     assert not RUN.keys() & NOT_RUN.keys()
-    assert sorted(RUN.keys() | NOT_RUN.keys()) == sorted(set(lines()))
+    assert sorted(RUN.keys() | NOT_RUN.keys()) == sorted(set(LINES))
 
 
 @pytest.fixture(scope="session")
@@ -126,7 +114,7 @@ def folder(tmp_path_factory):
 
 
 def test_the_lines_run(folder):
-    wanted = [f"{line} {RUN[line]}" for line in lines() if line in RUN]
+    wanted = [f"{line} {RUN[line]}" for line in LINES if line in RUN]
     if not have_pyav():
         wanted = [line for line in wanted if "film.mov" not in line]
     calls = sandbox.calls_of(folder, wanted)
@@ -137,7 +125,7 @@ def test_the_lines_run(folder):
     assert [name for name in outputs if not (folder / name).exists()] == []
 
 
-@pytest.mark.parametrize("block", [pytest.param(b, id=page) for page, b in blocks("python")])
+@pytest.mark.parametrize("block", BLOCKS)
 def test_blocks_of_python_run_word_for_word(folder, monkeypatch, block):
     monkeypatch.chdir(folder)
     (folder / "block.py").write_text(block, encoding="utf-8")
