@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from glob import escape
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from utils.errors import InputError
 from utils.files import AnyPath, atomic_path
 from utils.metrics import COLUMNS
 from utils.results.page import write_report
-from utils.results.rows import Journal, Row, read_journal, write_results
-from utils.results.statistics import Summary, summarise
+from utils.results.rows import Journal, Row, read_journal, score_table, write_results
+from utils.results.statistics import SUMMARY, summarise
+from utils.results.tables import write_csv
 
 FACTS = ("size", "network_size", "truth_sha256")  # what the JSON keeps of each image
 
@@ -115,22 +113,10 @@ class EvaluationFiles:
         facts = {**settings, "images": images}
         with atomic_path(self.settings) as temporary:
             temporary.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-        write_summary(self.summary, rows, self.columns)
+        write_csv(self.summary, summarise(score_table(rows, self.columns)), SUMMARY)
         write_results(self.csv, rows, self.columns)  # last: its presence says that all is there
 
 
 def coarse_rows(rows: Iterable[Row]) -> list[Row]:
     """The same with the scores of the coarse alpha, where it was measured."""
     return [replace(row, scores=row.extra.get("coarse", {})) for row in rows]
-
-
-def write_summary(path: AnyPath, rows: Sequence[Row], columns: Sequence[str]) -> None:
-    """Write one line per metric: mean, median, standard error, 95 % interval. Atomic."""
-    measured = [[row.scores[column] for column in columns] for row in rows if row.scores]
-    summaries = summarise(np.array(measured)) if measured else []
-    with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
-        fields = ["metric", "images", *Summary.__dataclass_fields__]
-        writer = csv.DictWriter(file, fields, lineterminator="\n")
-        writer.writeheader()
-        for column, summary in zip(columns, summaries, strict=False):
-            writer.writerow({"metric": column, "images": len(measured), **asdict(summary)})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ import numpy as np
 from engine.measuring import Timing
 from engine.profiling import Case, Measurement, Part
 from utils.errors import InputError
-from utils.files import AnyPath, atomic_path
+from utils.files import AnyPath
 from utils.images import write_image
 from utils.results.bars import draw_bars, stack_pictures
-from utils.results.tables import Table
+from utils.results.tables import render, write_csv
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,8 @@ class ProfileFiles:
         """Both CSVs and the plot, each whole or not at all."""
         header = ["part", "parameters", "multiply_adds", "per"]
         rows = [[part.name, part.parameters, round(part.multiply_adds), part.per] for part in parts]
-        _write_csv(self.parts, header, rows)
-        _write_csv(self.table, COLUMNS, [_row(device, one) for one in measurements])
+        write_csv(self.parts, rows, header)
+        write_csv(self.table, [_row(device, one) for one in measurements], COLUMNS)
         write_image(self.plot, plot(device, measurements))
 
 
@@ -87,18 +86,12 @@ def _milliseconds(timing: Timing) -> list[float]:
     return [round(1000 * seconds, 3) for seconds in (timing.low, timing.median, timing.high)]
 
 
-def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerows([header, *rows])
-
-
 def print_tables(device: str, parts: Sequence[Part], measurements: Sequence[Measurement]) -> None:
     """Both tables on the screen."""
     rows = [[part.name, f"{part.parameters / 1e6:.3f} M", _work(part)] for part in parts]
     rows.append(["all", f"{sum(part.parameters for part in parts) / 1e6:.3f} M", ""])
     header = ["part", "parameters", "multiply-adds"]
-    print(Table("Parts of the network", header, rows).render("text"))
+    print(render("Parts of the network", header, rows, "text"))
     header = ["photo, unknown", "regions", "multiply-adds", "network ms", "10-90 %"]
     header += ["file to file ms", "peak MB", "note"]
     rows = []
@@ -118,7 +111,7 @@ def print_tables(device: str, parts: Sequence[Part], measurements: Sequence[Meas
             ]
         )
     print()
-    print(Table(f"Time, and memory above the weights: {device}", header, rows).render("text"))
+    print(render(f"Time, and memory above the weights: {device}", header, rows, "text"))
 
 
 def _work(part: Part) -> str:

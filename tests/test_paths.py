@@ -184,7 +184,7 @@ def test_results(tmp_path, kind):
     rows = [Row("a", dict.fromkeys(COLUMNS, 1.0))]
     path = kind(tmp_path / "results" / "a.csv")
     write_results(path, rows)
-    assert read_results(path)["a"]["SAD"] == 1
+    assert read_results(path)["SAD"]["a"] == 1
     assert load_systems([path], None)[0].name == "a"
     write_report(kind(tmp_path / "report.html"), "a", [], {})
     journal = kind(tmp_path / "new" / "a.jsonl")

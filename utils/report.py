@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 
 from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
@@ -22,7 +22,7 @@ from utils.files import AnyPath
 from utils.metrics import LARGER_IS_BETTER
 from utils.results.rows import read_results
 from utils.results.statistics import summarise
-from utils.results.tables import FORMATS, Table
+from utils.results.tables import FORMATS, render
 
 DEFAULT_METRICS = ("SAD", "MSE", "MAD", "SAD_TRIMAP", "GRAD", "CONN", "IoU")  # where all have it
 # Zhong and Zharkov 2024, arXiv 2311.03770, table 2.
@@ -51,14 +51,10 @@ PAPER = {
 
 @dataclass(frozen=True)
 class System:
-    """What one CSV holds: scores by image and metric."""
+    """What one CSV holds: a row of scores per image, a column per metric."""
 
     name: str
-    scores: dict[str, dict[str, float]]
-
-    def values(self, images: Sequence[str], metrics: Sequence[str]) -> np.ndarray:
-        """(images, metrics) float64."""
-        return np.array([[self.scores[image][metric] for metric in metrics] for image in images])
+    scores: pd.DataFrame
 
 
 def load_systems(paths: Sequence[AnyPath], names: Sequence[str] | None) -> list[System]:
@@ -74,76 +70,69 @@ def load_systems(paths: Sequence[AnyPath], names: Sequence[str] | None) -> list[
     return [System(title, read_results(path)) for title, path in zip(titles, paths, strict=True)]
 
 
-def shared_images(systems: Sequence[System], *, common: bool) -> list[str]:
-    """The images to compare over, in the first system's order.
+def choose_images(systems: Sequence[System], *, common: bool) -> list[System]:
+    """The systems with the images to compare over, in the first one's order.
 
     Raises:
         InputError: if the systems were not measured on the same images; with `common` those that
             all have are enough.
     """
-    first, *others = systems
-    images = [image for image in first.scores if all(image in s.scores for s in others)]
-    if not images:
+    images = systems[0].scores.index
+    for system in systems:
+        images = images[images.isin(system.scores.index)]
+    if images.empty:
         raise InputError("the CSVs have no image in common; give results on one test set")
     for system in systems:
-        extra = [image for image in system.scores if image not in images]
-        if extra and not common:
+        extra = system.scores.index.difference(images, sort=False)
+        if len(extra) and not common:
             raise InputError(
                 f"{len(extra)} images of {system.name} (such as {extra[0]}) are not in every CSV; "
                 "--common compares over those that are"
             )
-    return images
+    return [replace(system, scores=system.scores.loc[images]) for system in systems]
 
 
-def shared_metrics(systems: Sequence[System], asked: Sequence[str] | None) -> list[str]:
-    """The metrics to compare: those asked for, else those of DEFAULT_METRICS that all CSVs have.
+def choose_metrics(systems: Sequence[System], asked: Sequence[str] | None) -> list[System]:
+    """The systems with the metrics asked for, else those of DEFAULT_METRICS that all CSVs have.
 
     Raises:
         InputError: a CSV lacks one that was asked for, or they share none.
     """
-    columns = {system.name: list(next(iter(system.scores.values()))) for system in systems}
     for metric in asked or ():
-        for name, have in columns.items():
-            if metric not in have:
-                raise InputError(f"{name} has no column {metric}; it has {', '.join(have)}")
-    shared = [m for m in asked or DEFAULT_METRICS if all(m in have for have in columns.values())]
+        for system in systems:
+            if metric not in system.scores:
+                have = ", ".join(system.scores)
+                raise InputError(f"{system.name} has no column {metric}; it has {have}")
+    shared = [m for m in asked or DEFAULT_METRICS if all(m in s.scores for s in systems)]
     if not shared:
         raise InputError("the CSVs share none of the usual metrics; name some with --metrics")
-    return shared
+    return [replace(system, scores=system.scores[shared]) for system in systems]
 
 
-def mean_table(systems: Sequence[System], images: Sequence[str], metrics: Sequence[str]) -> Table:
+def mean_rows(systems: Sequence[System]) -> list[list[str]]:
     """One line per system: the means."""
-    rows = [
-        [system.name, *(decimals(value) for value in system.values(images, metrics).mean(axis=0))]
-        for system in systems
-    ]
-    return Table(f"Means over {len(images)} images", ["system", *metrics], rows)
+    return [[system.name, *system.scores.mean().map(decimals)] for system in systems]
 
 
-def add_paper(table: Table, test_set: str) -> Table:
-    """The same with the paper's published rows, which were measured by its authors."""
-    rows = list(table.rows)
+def paper_rows(test_set: str, metrics: Sequence[str]) -> list[list[str]]:
+    """The paper's published means, which were measured by its authors."""
+    rows = []
     for name, values in PAPER[test_set].items():
         known = dict(zip(PAPER_METRICS, values, strict=True))
-        cells = [f"{known[m]:.2f}" if m in known else "" for m in table.header[1:]]
+        cells = [f"{known[m]:.2f}" if m in known else "" for m in metrics]
         rows.append([f"{name} (published)", *cells])
-    return Table(f"{table.title}; published: all of {test_set}", table.header, rows)
+    return rows
 
 
-def difference_table(
-    systems: Sequence[System], images: Sequence[str], metrics: Sequence[str]
-) -> Table:
+def difference_rows(systems: Sequence[System]) -> list[list[str]]:
     """One line per system but the first: mean paired differences and their intervals."""
     first, *others = systems
-    base = first.values(images, metrics)
     rows = []
     for system in others:
-        summaries = summarise(system.values(images, metrics) - base)
-        triples = ([decimals(v, sign=True) for v in (s.mean, s.low, s.high)] for s in summaries)
-        cells = [f"{mean} [{low}, {high}]" for mean, low, high in triples]
-        rows.append([system.name, *cells])
-    return Table(f"Difference from {first.name}, 95 % interval", ["system", *metrics], rows)
+        summaries = summarise(system.scores - first.scores)
+        parts = summaries[["mean", "low", "high"]].map(decimals, sign=True).itertuples(index=False)
+        rows.append([system.name, *(f"{mean} [{low}, {high}]" for mean, low, high in parts)])
+    return rows
 
 
 def decimals(value: float, *, sign: bool = False) -> str:
@@ -152,9 +141,9 @@ def decimals(value: float, *, sign: bool = False) -> str:
     return f"{value:{plus}.2f}" if abs(value) >= 1 or value == 0 else f"{value:{plus}.3g}"
 
 
-def gain(systems: Sequence[System], images: Sequence[str], metric: str) -> float:
+def gain(systems: Sequence[System], metric: str) -> float:
     """By how many per cent the last system's mean is below the first one's; of IoU, above it."""
-    first, last = (system.values(images, [metric]).mean() for system in (systems[0], systems[-1]))
+    first, last = (system.scores[metric].mean() for system in (systems[0], systems[-1]))
     sign = -1 if metric in LARGER_IS_BETTER else 1
     return sign * 100 * (1 - last / first) if first else 0.0
 
@@ -181,17 +170,22 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parse_args(arguments)
     systems = load_systems(args.csv, args.names)
-    images = shared_images(systems, common=args.common)
-    metrics = shared_metrics(systems, args.metrics)
-    means = mean_table(systems, images, metrics)
-    tables = [add_paper(means, args.paper) if args.paper else means]
+    systems = choose_metrics(choose_images(systems, common=args.common), args.metrics)
+    metrics = list(systems[0].scores)
+    title, rows = f"Means over {len(systems[0].scores)} images", mean_rows(systems)
+    if args.paper:
+        title += f"; published: all of {args.paper}"
+        rows += paper_rows(args.paper, metrics)
+    tables = [(title, rows)]
     if len(systems) > 1:
-        tables.append(difference_table(systems, images, metrics))
-    print("\n\n".join(table.render(args.format) for table in tables))
+        title = f"Difference from {systems[0].name}, 95 % interval"
+        tables.append((title, difference_rows(systems)))
+    header = ["system", *metrics]
+    print("\n\n".join(render(title, header, rows, args.format) for title, rows in tables))
     if args.require_gain is None:
         return 0
     metric = metrics[0]
-    found = gain(systems, images, metric)
+    found = gain(systems, metric)
     side = "above" if metric in LARGER_IS_BETTER else "below"
     print(f"\n{metric} of {systems[-1].name} is {found:.1f} % {side} that of {systems[0].name}")
     return 0 if found >= args.require_gain else 1

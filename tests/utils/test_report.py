@@ -7,7 +7,7 @@ from utils.errors import InputError
 from utils.metrics import COLUMNS
 from utils.report import PAPER, PAPER_METRICS, main
 from utils.results.rows import Row, write_results
-from utils.results.tables import FORMATS, Table
+from utils.results.tables import FORMATS, render
 
 
 @pytest.fixture
@@ -76,15 +76,15 @@ def test_every_format_has_systems_and_paper(csvs, capsys, form):
 
 
 def test_table_formats():
-    table = Table("Title", ["system", "a"], [["x_1", "1.00"], ["y|z", "12.00"]])
-    assert table.render("text") == "Title\nsystem      a\nx_1      1.00\ny|z     12.00"
-    assert table.render("markdown").splitlines()[2:] == [
+    table = "Title", ["system", "a"], [["x_1", "1.00"], ["y|z", "12.00"]]
+    assert render(*table, "text") == "Title\nsystem      a\nx_1      1.00\ny|z     12.00"
+    assert render(*table, "markdown").splitlines()[2:] == [
         "| system | a |",
         "| :-- | --: |",
         "| x_1 | 1.00 |",
         "| y\\|z | 12.00 |",
     ]
-    assert r"x\_1 & 1.00 \\" in table.render("latex")
+    assert r"x\_1 & 1.00 \\" in render(*table, "latex")
 
 
 def test_paper_rows_are_complete():

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from utils.files import AnyPath, atomic_path
 from utils.metrics import COLUMNS, LARGER_IS_BETTER
-from utils.results.rows import Row
-from utils.results.statistics import Summary, summarise
+from utils.results.rows import Row, score_table
+from utils.results.statistics import summarise
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 BINS = 24
@@ -37,12 +38,12 @@ def write_report(
         columns: the metrics that are shown.
     """
     measured = [row for row in rows if row.scores]
-    values = np.array([[row.scores[column] for column in columns] for row in measured])
+    scores = score_table(measured, columns)
     parts = {
         "title": escape(title),
         "failures": _failures(rows),
-        "summary": _summary(columns, summarise(values)) if measured else "",
-        "histograms": "".join(map(_histogram, columns, values.T)) if measured else "",
+        "summary": _summary(summarise(scores)) if measured else "",
+        "histograms": "".join(_histogram(scores[column]) for column in columns if measured),
         "settings": "".join(
             f"<dt>{escape(k)}</dt><dd>{_text(v)}</dd>" for k, v in settings.items()
         ),
@@ -72,12 +73,12 @@ def _failures(rows: Sequence[Row]) -> str:
     return f'<div class="failed"><p>{count}; they enter no number below.</p><ul>{lines}</ul></div>'
 
 
-def _summary(columns: Sequence[str], summaries: Sequence[Summary]) -> str:
+def _summary(summaries: pd.DataFrame) -> str:
     head = "<tr><th>metric</th><th>mean</th><th>95 % interval</th><th>median</th><th>s.e.</th></tr>"
     lines = "".join(
-        f"<tr><td>{column}</td><td>{s.mean:.4g}</td><td>{s.low:.4g} to {s.high:.4g}</td>"
+        f"<tr><td>{s.metric}</td><td>{s.mean:.4g}</td><td>{s.low:.4g} to {s.high:.4g}</td>"
         f"<td>{s.median:.4g}</td><td>{s.standard_error:.2g}</td></tr>"
-        for column, s in zip(columns, summaries, strict=True)
+        for s in summaries.itertuples()
     )
     return f"<table>{head}{lines}</table>"
 
@@ -87,7 +88,7 @@ def _option(column: str) -> str:
     return f'<option data-better="{better}">{column}</option>'
 
 
-def _histogram(column: str, values: np.ndarray) -> str:
+def _histogram(values: pd.Series) -> str:
     """An SVG: how many images lie where, and a line at the mean."""
     low, high = float(values.min()), float(values.max())
     span = high - low or 1.0
@@ -102,8 +103,8 @@ def _histogram(column: str, values: np.ndarray) -> str:
     )
     mean = (float(values.mean()) - low) / span * WIDTH
     return (
-        f'<figure><figcaption>{column}</figcaption><svg width="{WIDTH}" height="{HEIGHT}" '
-        f'role="img" aria-label="histogram of {column}">{bars}'
+        f'<figure><figcaption>{values.name}</figcaption><svg width="{WIDTH}" height="{HEIGHT}" '
+        f'role="img" aria-label="histogram of {values.name}">{bars}'
         f'<line x1="{mean:.1f}" x2="{mean:.1f}" y1="0" y2="{tallest}"/>'
         f'<text x="0" y="{HEIGHT - 2}">{low:.4g}</text>'
         f'<text x="{WIDTH}" y="{HEIGHT - 2}" text-anchor="end">{high:.4g}</text></svg></figure>'

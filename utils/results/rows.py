@@ -4,17 +4,21 @@ stopped evaluation goes on from.
 
 from __future__ import annotations
 
-import csv
 import json
+import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from utils.errors import InputError, MissingError
-from utils.files import AnyPath, atomic_path
+from utils.files import AnyPath
 from utils.metrics import COLUMNS
+from utils.results.tables import write_csv
 
 AVERAGE = "average"
 
@@ -36,12 +40,18 @@ class Row:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+def score_table(rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> pd.DataFrame:
+    """A row per image that could be measured, named by it, and these columns."""
+    measured = [row for row in rows if row.scores]
+    scores = np.array([[row.scores[column] for column in columns] for row in measured], float)
+    # Kept image after image, over which sums run in that order: their last digit depends on it.
+    scores = scores.reshape(-1, len(columns))
+    return pd.DataFrame(scores, [row.name for row in measured], list(columns), copy=False)
+
+
 def average(rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> dict[str, float]:
     """The means of these metrics over the images that could be measured; empty if none could."""
-    measured = [row.scores for row in rows if row.scores]
-    if not measured:
-        return {}
-    return {key: sum(scores[key] for scores in measured) / len(measured) for key in columns}
+    return score_table(rows, columns).mean().dropna().to_dict()
 
 
 def write_results(path: AnyPath, rows: Sequence[Row], columns: Sequence[str] = COLUMNS) -> None:
@@ -52,41 +62,37 @@ def write_results(path: AnyPath, rows: Sequence[Row], columns: Sequence[str] = C
     """
     failed = sum(bool(row.error) for row in rows)
     over = f"{failed} of {len(rows)} images not measured" if failed else ""
-    with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["img_name", *columns, *(["error"] if failed else [])])
-        for row in [*rows, Row(AVERAGE, average(rows, columns), over)]:
-            values = [row.scores.get(column, "") for column in columns]
-            writer.writerow([row.name, *values, *([row.error] if failed else [])])
+    lines = [*rows, Row(AVERAGE, average(rows, columns), over)]
+    cells = [{"img_name": row.name, **row.scores, "error": row.error} for row in lines]
+    header = ["img_name", *columns, *(["error"] if failed else [])]
+    write_csv(path, cells, header)
 
 
-def read_results(path: AnyPath) -> dict[str, dict[str, float]]:
-    """Read such a CSV, whatever its metrics: the scores of each image that was measured, by name.
+def read_results(path: AnyPath) -> pd.DataFrame:
+    """Read such a CSV, whatever its metrics: a row per image that was measured, named by it.
 
     Raises:
         MissingError: if there is no such file.
-        InputError: if it is no such CSV or holds no measured image.
+        InputError: if it is no such CSV, holds no measured image, or one twice.
     """
     if not Path(path).is_file():
         raise MissingError(f"no file {path}; evaluate.py writes such a CSV")
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            lines = list(reader)
-        columns = [name for name in reader.fieldnames or () if name not in ("img_name", "error")]
-        if lines and lines[-1]["img_name"] == AVERAGE:
-            lines.pop()  # made anew where it is needed
-        scores = {
-            line["img_name"]: {column: float(line[column]) for column in columns}
-            for line in lines
-            if any(line[column] for column in columns)
-        }
-    except (csv.Error, KeyError, TypeError, ValueError) as error:
+        table = pd.read_csv(path, index_col="img_name", dtype=str, keep_default_na=False)
+        if AVERAGE in table.index[-1:]:
+            table = table[:-1]  # made anew where it is needed
+        scores = table.drop(columns="error", errors="ignore").replace("", math.nan).astype(float)
+        scores = scores.dropna(how="all")
+        if scores.isna().any(axis=None):
+            raise ValueError("an image lacks a number")
+    except (KeyError, ValueError) as error:  # KeyError: more cells in a row than names of columns
         raise InputError(
             f"{path} is no CSV of evaluate.py: expected a column img_name and columns of numbers"
         ) from error
-    if not scores:
+    if scores.empty:
         raise InputError(f"{path} holds no measured image")
+    if scores.index.has_duplicates:
+        raise InputError(f"{path} holds {scores.index[scores.index.duplicated()][0]} twice")
     return scores
 
 

@@ -1,65 +1,36 @@
-"""Tables as aligned text, Markdown or LaTeX."""
+"""Tables as CSV files, aligned text, Markdown or LaTeX."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import pandas as pd
+
+from utils.files import AnyPath, atomic_path
 
 FORMATS = ("text", "markdown", "latex")
-LATEX_SPECIAL = {
-    "\\": r"\textbackslash{}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$",
-    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-}  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Table:
-    """Text in rows; the first column is set left, the others, numbers, right."""
-
-    title: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-    def render(self, form: str) -> str:
-        """The table as one of FORMATS, without a newline at the end."""
-        return {"text": self._text, "markdown": self._markdown, "latex": self._latex}[form]()
-
-    def _text(self) -> str:
-        lines = [self.header, *self.rows]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(self.header))]
-        aligned = (
-            [
-                cell.ljust(width) if i == 0 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ]
-            for line in lines
-        )
-        return "\n".join([self.title, *("  ".join(cells).rstrip() for cells in aligned)])
-
-    def _markdown(self) -> str:
-        rule = [":--", *["--:"] * (len(self.header) - 1)]
-        lines = [self.header, rule, *self.rows]
-        body = (
-            "| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines
-        )
-        return "\n".join([f"**{self.title}**", "", *body])
-
-    def _latex(self) -> str:
-        lines = [" & ".join(map(_escape, line)) + r" \\" for line in (self.header, *self.rows)]
-        columns = "l" + "r" * (len(self.header) - 1)
-        return "\n".join(
-            [
-                f"% {self.title}",
-                rf"\begin{{tabular}}{{{columns}}}",
-                r"\toprule",
-                lines[0],
-                r"\midrule",
-                *lines[1:],
-                r"\bottomrule",
-                r"\end{tabular}",
-            ]
-        )
+def write_csv(path: AnyPath, rows: pd.DataFrame | Sequence[object], columns: Sequence[str]) -> None:
+    """Write these columns, numbers to the last digit and what is missing as nothing. Atomic."""
+    with atomic_path(path) as temporary:
+        table = pd.DataFrame(rows, columns=list(columns))
+        table.to_csv(temporary, index=False, lineterminator="\n")
 
 
-def _escape(text: str) -> str:
-    return "".join(LATEX_SPECIAL.get(character, character) for character in text)
+def render(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], form: str) -> str:
+    """Text in rows as one of FORMATS, without a newline at the end.
+
+    The first column is set left, the others, numbers, right.
+    """
+    if form == "latex":
+        table = pd.DataFrame(rows, columns=list(header))
+        columns = "l" + "r" * (len(header) - 1)
+        return f"% {title}\n{table.to_latex(index=False, escape=True, column_format=columns)}"[:-1]
+    if form == "markdown":  # pandas' own needs tabulate
+        lines = [header, [":--", *["--:"] * (len(header) - 1)], *rows]
+        body = (" | ".join(cell.replace("|", r"\|") for cell in line) for line in lines)
+        return "\n".join([f"**{title}**", "", *(f"| {line} |" for line in body)])
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    line = "  ".join(f"{{:{'>' if i else '<'}{width}}}" for i, width in enumerate(widths))
+    return "\n".join([title, *(line.format(*cells).rstrip() for cells in (header, *rows))])

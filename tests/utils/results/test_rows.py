@@ -29,7 +29,8 @@ def test_csv_has_the_papers_columns_and_an_average_row(tmp_path):
     ]  # fmt: skip
     assert (first[0], second[0], last[0]) == ("b", "a", "average")
     assert [float(value) for value in last[1:]] == pytest.approx(list(scores(1.5).values()))
-    assert read_results(path) == {"b": scores(1.0), "a": scores(2.0)}  # to the last digit
+    read = read_results(path).to_dict("index")
+    assert read == {"b": scores(1.0), "a": scores(2.0)}  # to the last digit
 
 
 def test_failed_image_is_a_row_with_its_reason_and_no_number(tmp_path):
@@ -41,14 +42,14 @@ def test_failed_image_is_a_row_with_its_reason_and_no_number(tmp_path):
     assert measured[-1] == ""
     assert last[-1] == "1 of 2 images not measured"
     assert last[1:-1] == measured[1:-1]
-    assert list(read_results(path)) == ["b"]
+    assert list(read_results(path).index) == ["b"]
 
 
 def test_a_csv_with_other_metrics_is_read(tmp_path):
     rows = [Row("a", {"SAD": 1.5, "mine": 2.0}), Row("b", error="broken")]
     write_results(tmp_path / "a.csv", rows, ["mine", "SAD"])
     assert lines_of(tmp_path / "a.csv")[0] == ["img_name", "mine", "SAD", "error"]
-    assert read_results(tmp_path / "a.csv") == {"a": {"mine": 2.0, "SAD": 1.5}}
+    assert read_results(tmp_path / "a.csv").to_dict("index") == {"a": {"mine": 2.0, "SAD": 1.5}}
 
 
 def test_nothing_measured_has_no_average(tmp_path):
@@ -60,7 +61,14 @@ def test_nothing_measured_has_no_average(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a,b\n1,2\n3,4\n", "img_name,SAD\nx,one\n", "img_name\nx\n", "img_name,SAD,MAD\nx,1\n"],
+    [
+        "",
+        "a,b\n1,2\n3,4\n",
+        "img_name,SAD\nx,one\n",
+        "img_name\nx\n",
+        "img_name,SAD,MAD\nx,1\n",
+        "img_name,SAD\nx,1,2\n",
+    ],
 )
 def test_other_csv_is_refused(tmp_path, text):
     path = tmp_path / "other.csv"
@@ -69,6 +77,12 @@ def test_other_csv_is_refused(tmp_path, text):
         read_results(path)
     with pytest.raises(MissingError, match="no file"):
         read_results(tmp_path / "absent.csv")
+
+
+def test_an_image_that_stands_there_twice_is_refused(tmp_path):
+    write_results(tmp_path / "a.csv", [Row("b", scores(1.0)), Row("b", scores(2.0))])
+    with pytest.raises(InputError, match=r"a\.csv holds b twice"):
+        read_results(tmp_path / "a.csv")
 
 
 def test_journal_goes_on_after_a_torn_line(tmp_path):
