@@ -102,8 +102,11 @@ def write_video(
 
 def _square(size: tuple[int, int], look: Look) -> tuple[tuple[int, int], Look]:
     """The size that shows the same in square pixels; PyAV has no way to tell WebM of others."""
-    aspect = look.pixel_aspect
-    height, width = (round(size[0] / min(aspect, 1)), round(size[1] * max(aspect, 1)))
+    height, width = size
+    if look.pixel_aspect > 1:
+        width = round(width * look.pixel_aspect)
+    else:
+        height = round(height / look.pixel_aspect)
     return (height, width), replace(look, pixel_aspect=Fraction(1))
 
 

@@ -82,7 +82,7 @@ def _bring_over(source: AnyPath, ready: Path) -> list[str]:
     """Write the first track that can be had to `ready`; returns what is to be told of it."""
     with av.open(plain_name(source)) as container:
         tracks = [list(_ways(track, ready.suffix)) for track in container.streams.audio]
-    refused = []
+    refused: list[str] = []
     for number, ways in enumerate(tracks, 1):
         problem = "FFmpeg has no decoder for it"
         for layout in ways:
