@@ -3,9 +3,8 @@
     python -m benchmarks.bench_video --checkpoint train_root/demo/logger/0000001000.pth
 
 The clip is a drawn portrait that sways before a drifting scene, with fresh sensor noise in every
-frame. dtSSD (Erofeev et al. 2015): how differently from the truth the alpha changes between
-frames, root mean square, in hundredths; MAD in thousandths. Smoothing must lower the first and
-not raise the second. Memory must not grow from the short clip to the long one.
+frame. dtSSD and MESSDdt are those of utils.sequence_metrics, MAD is in thousandths. Smoothing must
+lower dtSSD and not raise MAD. Memory must not grow from the short clip to the long one.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ from engine.layers import LayerMaker, read_background
 from engine.prediction import Predictor
 from engine.predictors import load_predictor
 from engine.video import predict_video
+from utils.sequence_metrics import measure_sequence
 from utils.smoothing import TemporalFilter
 from utils.video.frame import PLAIN, Frame
 
@@ -65,22 +65,22 @@ class DrawnClip:
             yield Frame(np.rint(image.clip(0, 255)).astype(np.uint8), t / self.rate)
 
 
-def measure_flicker(predictor: Predictor, clip: DrawnClip) -> dict[str, tuple[float, float]]:
-    """dtSSD x 100 and MAD x 1000 of the raw and the smoothed alphas."""
+def measure_flicker(predictor: Predictor, clip: DrawnClip) -> dict[str, dict[str, float]]:
+    """dtSSD, MESSDdt and MAD x 1000 of the raw and the smoothed alphas."""
     steady = TemporalFilter()
+    images: list[np.ndarray] = []
     preds: dict[str, list[np.ndarray]] = {"raw": [], "smooth": []}
     for frame in clip:
         (matte,) = predictor([frame.image])
+        images.append(frame.image)
         preds["raw"].append(matte.alpha)
         preds["smooth"].append(steady(frame.image, matte.alpha))
     trues = np.stack(clip.alphas) / np.float32(255)
-    rows = {}
-    for name, alphas in preds.items():
-        alpha = np.stack(alphas)
-        change = np.diff(alpha, axis=0) - np.diff(trues, axis=0)
-        dtssd = np.sqrt((change**2).mean(axis=(1, 2))).mean()
-        rows[name] = 100 * float(dtssd), 1000 * float(np.abs(alpha - trues).mean())
-    return rows
+    return {
+        name: measure_sequence(alphas, trues, images)
+        | {"MAD": 1000 * float(np.abs(np.stack(alphas) - trues).mean())}
+        for name, alphas in preds.items()
+    }
 
 
 def measure_memory(predictor: Predictor, side: int, count: int) -> tuple[float, float]:
@@ -109,8 +109,9 @@ def main() -> None:
     print(about)
     for seed, sway in ((0, 0.0), (0, 0.3), (0, 1.0), (1, 0.3), (1, 1.0)):
         rows = measure_flicker(predictor, DrawnClip(seed, args.side, args.count, sway))
-        text = ", ".join(f"{k} dtSSD {d:.3f} MAD {m:.2f}" for k, (d, m) in rows.items())
-        print(f"portrait {seed}, sway {sway}: {text}")
+        for name, scores in rows.items():
+            text = ", ".join(f"{metric} {score:.4g}" for metric, score in scores.items())
+            print(f"portrait {seed}, sway {sway}, {name}: {text}")
     for count in (args.count, 4 * args.count):
         rate, peak = measure_memory(predictor, args.side, count)
         print(
