@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from data.predictions import ENDINGS
 from engine.distributed import gpus_to_launch, join, launch
 from engine.evaluation import evaluate_shared
 from engine.evaluation_files import EvaluationFiles, coarse_rows
@@ -32,7 +33,6 @@ from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
 from utils.leftovers import tell_passed_over
 from utils.parallel import count_cores
-from utils.predictions import ENDINGS
 from utils.results.rows import Row, average
 
 

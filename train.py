@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from data.folders import FolderDataset
 from engine.batches import (
     check_split,
     make_batches,
@@ -34,7 +35,6 @@ from models.inference import resolve_precision
 from models.matting import MattingModel, build_model
 from P3MData.data_loader import TrainingSet
 from utils.errors import InputError, run_script
-from utils.folders import FolderDataset
 from utils.memory import keep_freed_memory
 
 

@@ -10,12 +10,12 @@
 
 from __future__ import annotations
 
+from data.check import inspect_folders, loader_parser, report
+from data.folders import FolderDataset
+from data.training_set import TrainingSet, positions
 from P3MData.layout import SPLITS, folders, made_by
-from P3MData.training_set import TrainingSet, positions
 from utils.errors import run_script
 from utils.files import AnyPath
-from utils.folders import FolderDataset
-from utils.inspection import inspect_folders, loader_parser, report
 
 __all__ = ["P3MDataset", "TrainingSet", "positions"]
 

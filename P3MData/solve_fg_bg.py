@@ -19,13 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
+from data.check import report
+from data.folders import check_sizes, read_layers
 from P3MData.layout import folders
 from utils.errors import InputError, run_script
 from utils.files import AnyPath
-from utils.folders import check_sizes, read_layers
 from utils.foreground import METHODS, solve_fg_bg
 from utils.images import list_images, pair_by_stem, read_size, write_image
-from utils.inspection import report
 from utils.parallel import map_files
 
 SOLVED = ("foreground", "background")

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from data.check import inspect_folders, loader_parser, report
+from data.folders import FolderDataset
 from utils.errors import run_script
 from utils.files import AnyPath
-from utils.folders import FolderDataset
 from utils.images import list_images
-from utils.inspection import inspect_folders, loader_parser, report
 from utils.trimap import write_trimaps
 
 

@@ -14,6 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from data.check import inspect_folders, inspect_samples, loader_parser, report
+from data.folders import FolderDataset, read_layers
+from data.sample import Sample
 from PhotoMatteData.pairing import (
     NAME,
     pair_backgrounds,
@@ -24,11 +27,8 @@ from PhotoMatteData.pairing import (
 from utils.composition import composite, fit_background
 from utils.errors import InputError, run_script
 from utils.files import AnyPath
-from utils.folders import FolderDataset, read_layers
 from utils.images import list_images, read_photo, read_rgba
-from utils.inspection import inspect_folders, inspect_samples, loader_parser, report
 from utils.leftovers import tell_passed_over
-from utils.sample import Sample
 from utils.trimap import write_trimaps
 
 

@@ -17,12 +17,12 @@ import cv2
 import numpy as np
 import torch
 
+from data.recipe import carry_out
+from data.sample import Sample
 from DemoData.portrait import draw_portrait
 from DemoData.scenes import draw_scene
 from P3MData.data_loader import TrainingSet
-from P3MData.recipe import carry_out
 from utils.images import write_image
-from utils.sample import Sample
 
 
 class OnePortrait:

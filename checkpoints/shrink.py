@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from P3MData.portraits import PortraitDataset, Split
+from data.folders import read_layers
+from data.portraits import PortraitDataset, Split
 from utils.arguments import OneSentenceParser
 from utils.errors import run_script
 from utils.files import AnyPath
-from utils.folders import read_layers
 from utils.images import resize_antialiased, write_image
 
 

@@ -16,18 +16,18 @@ import cv2
 import torch
 from torch.utils.data import BatchSampler, DataLoader
 
+from data.folders import FolderDataset
+from data.portraits import PortraitDataset, Split, TestPortraits
+from data.sample import Sample
+from data.training_set import Kept
 from engine.distributed import Processes
 from engine.optimisation import Settings
 from models.matting import REGION
 from P3MData.data_loader import P3MDataset, TrainingSet, positions
-from P3MData.portraits import PortraitDataset, Split, TestPortraits
-from P3MData.training_set import Kept
 from utils.errors import InputError, MissingError
-from utils.folders import FolderDataset
 from utils.leftovers import tell_passed_over
 from utils.memory import memory_told
 from utils.parallel import count_cores
-from utils.sample import Sample
 
 Batch = Mapping[str, Any]  # the items of TrainingSet, stacked; names as a list
 

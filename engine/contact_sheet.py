@@ -18,19 +18,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from data.folders import FolderDataset
+from data.portraits import TestPortraits
+from data.sample import Sample
 from engine.protocol import predict_at
 from models import load_model, prepare
 from models.checkpoint import latest_checkpoint
 from P3MData.data_loader import P3MDataset
-from P3MData.portraits import TestPortraits
 from utils.arguments import OneSentenceParser, number
 from utils.composition import composite
 from utils.errors import run_script
 from utils.files import AnyPath, keep_existing
-from utils.folders import FolderDataset
 from utils.foreground import solve_fg_bg
 from utils.images import write_image
-from utils.sample import Sample
 
 TITLES: tuple[str, ...] = ("photo", "truth", "coarse alpha", "refined alpha", "composite")
 GREEN = (0, 177, 64)

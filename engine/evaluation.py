@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from data.sample import Sample
 from engine.distributed import Processes
 from engine.evaluation_files import EvaluationFiles
 from engine.sources import Answer, Source
@@ -26,7 +27,6 @@ from utils.metrics import COLUMNS, measure, size_text
 from utils.parallel import count_cores, open_pool
 from utils.results.rows import Row
 from utils.results.thumbnails import make_thumbnails
-from utils.sample import Sample
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from data.predictions import list_predictions, read_prediction
+from data.sample import Sample
 from engine.protocol import choose_area, network_size, predict_at
 from engine.provenance import device_name, file_hash
 from models import MattingModel, load_model, prepare
@@ -18,8 +20,6 @@ from utils.errors import InputError
 from utils.files import AnyPath
 from utils.images import resize_antialiased
 from utils.metrics import size_text, to_unit
-from utils.predictions import list_predictions, read_prediction
-from utils.sample import Sample
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from data.portraits import Split, TestPortraits
+from data.sample import Sample
 from P3MData.data_loader import P3MDataset
-from P3MData.portraits import Split, TestPortraits
 from PhotoMatteData.data_loader import PhotoMatteDataset
 from PPMData.data_loader import PPMDataset
 from utils.area import AREAS
 from utils.errors import InputError
 from utils.files import AnyPath
 from utils.metrics import COLUMNS, METRICS
-from utils.sample import Sample
 
 
 class TestSet(Protocol):

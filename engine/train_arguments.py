@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from data.augment import RANGES, V2_SCALE
 from engine.run_state import check_new, read_arguments
 from models import CONFIGS, MattingConfig
 from models.config import with_settings
 from models.losses import LOSSES
-from P3MData.augment import RANGES, V2_SCALE
 from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError
 from utils.trimap import TRAINING_ELLIPSE

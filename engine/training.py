@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
+from data.folders import FolderDataset
 from engine.batches import Batch, deaths_told, to_device
 from engine.distributed import Processes, seed_step
 from engine.optimisation import Settings, learning_rate
@@ -25,7 +26,6 @@ from models.inference import autocast, prepare
 from models.losses import LOSSES, compute_losses
 from models.matting import MattingModel, MattingOutput
 from utils.errors import InputError
-from utils.folders import FolderDataset
 from utils.memory import memory_told
 from utils.metrics import measure
 

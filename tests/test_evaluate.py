@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import evaluate
+from data.portraits import TestPortraits
 from DemoData.generate import generate
 from engine import evaluation
 from engine.provenance import versions
@@ -23,7 +24,6 @@ from models import CONFIGS, build_model, load_model
 from models.checkpoint import save_checkpoint
 from models.inference import predict, predict_alpha
 from P3MData.data_loader import P3MDataset
-from P3MData.portraits import TestPortraits
 from utils.errors import InputError, MissingError
 from utils.images import read_alpha, write_image
 from utils.metrics import METRICS, measure, overlap

@@ -9,6 +9,9 @@ import pytest
 
 import PhotoMatteData.data_loader as photomatte
 import PPMData.data_loader as ppm
+from data.check import inspect_folders
+from data.portraits import PortraitDataset, TestPortraits
+from data.predictions import list_predictions, read_prediction
 from DemoData.generate import generate
 from engine.jobs import Formats, choose_kinds, find_sources, plan_jobs
 from engine.predictors import load_predictor
@@ -19,7 +22,6 @@ from engine.sources import open_folder
 from models import CONFIGS, build_model, load_model
 from models.checkpoint import latest_checkpoint, save_checkpoint
 from P3MData.data_loader import P3MDataset
-from P3MData.portraits import PortraitDataset, TestPortraits
 from P3MData.solve_fg_bg import solve_dataset
 from PhotoMatteData.pairing import pair_backgrounds, read_pairs, store_pairs
 from utils.errors import InputError, MissingError
@@ -33,10 +35,8 @@ from utils.images import (
     read_size,
     write_image,
 )
-from utils.inspection import inspect_folders
 from utils.metadata import Metadata, read_metadata
 from utils.metrics import COLUMNS
-from utils.predictions import list_predictions, read_prediction
 from utils.report import load_systems
 from utils.results.page import write_report
 from utils.results.rows import Journal, Row, read_journal, read_results, write_results

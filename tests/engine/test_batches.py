@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from data.sample import Sample
 from engine import batches
 from engine.batches import (
     Mixture,
@@ -20,7 +21,6 @@ from engine.distributed import Processes
 from engine.train_arguments import parse_arguments
 from P3MData.data_loader import TrainingSet
 from utils.errors import InputError
-from utils.sample import Sample
 from utils.trimap import trimap_from_alpha
 
 CPU = torch.device("cpu")

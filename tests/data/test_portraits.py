@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from P3MData.portraits import PortraitDataset, Split, TestPortraits
+from data.portraits import PortraitDataset, Split, TestPortraits
 from utils.errors import InputError, MissingError
 from utils.images import read_photo, write_image
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from data.sample import Sample
 from utils.errors import InputError
 from utils.files import AnyPath
 from utils.images import pair_by_stem, read_alpha, read_photo, read_rgba
-from utils.sample import Sample
 from utils.trimap import Trimap
 
 READERS = {

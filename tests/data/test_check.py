@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from data.check import inspect_folders, report
 from utils.images import write_image
-from utils.inspection import inspect_folders, report
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from data.folders import FolderDataset, check_sizes
+from data.sample import Sample
 from P3MData.solve_fg_bg import solve_portrait
 from utils.errors import InputError, MissingError
 from utils.files import AnyPath
-from utils.folders import FolderDataset, check_sizes
 from utils.images import pair_by_stem, read_size
 from utils.parallel import map_files
-from utils.sample import Sample
 from utils.trimap import TEST_ELLIPSE, trimap_from_alpha
 
 Paths = dict[str, dict[str, Path]]  # name -> layer -> file

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from P3MData.augment import (
+from data.augment import (
     BEND_POINTS,
     RANGES,
     Warp,

@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 import torch
 
-from P3MData.augment import (
+from data.augment import (
     RANGES,
     V2_SCALE,
     sample_background_warp,
@@ -18,13 +18,13 @@ from P3MData.augment import (
     sample_warp,
     stand,
 )
-from P3MData.degrade import GREY_SHARE
-from P3MData.recipe import Recipe, carry_out
-from P3MData.recombination import SECOND_SHARE, join_people, light_people, write_on_scene
+from data.degrade import GREY_SHARE
+from data.recipe import Recipe, carry_out
+from data.recombination import SECOND_SHARE, join_people, light_people, write_on_scene
+from data.sample import Sample
 from utils.errors import InputError
 from utils.files import AnyPath
 from utils.images import list_photos, read_photo
-from utils.sample import Sample
 from utils.trimap import TRAINING_ELLIPSE
 
 Value = TypeVar("Value")
@@ -80,13 +80,13 @@ class TrainingSet(torch.utils.data.Dataset):
         samples: portraits with foreground and background, e.g. P3MDataset(root, "train").
         crop_size: side of the crop, in pixels.
         seed: of the run.
-        version: "V1", "V2" or "strong", see `P3MData.augment`.
+        version: "V1", "V2" or "strong", see `data.augment`.
         backgrounds: folder of scenes without people (BG-20K/train), or None.
         replace: share of the samples whose background is replaced by one of these.
         empty: share of these that show the scene alone, with nobody in it.
         recombine: second people, other light and writing where the background is replaced; see
-            `P3MData.recombination`.
-        degrade: blur, noise and JPEG on the photo, and grey samples, see `P3MData.degrade`.
+            `data.recombination`.
+        degrade: blur, noise and JPEG on the photo, and grey samples, see `data.degrade`.
         scale: of "V2" and "strong", smallest and largest, times the scale at which the photo covers
             the crop.
         ellipse: of the trimaps, in pixels of the crop.

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from data.folders import FolderDataset
 from utils.errors import InputError, MissingError
-from utils.folders import FolderDataset
 from utils.images import write_image
 
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from data.sample import Sample
 from P3MData.data_loader import TrainingSet, positions
 from utils.errors import InputError
 from utils.images import write_image
-from utils.sample import Sample
 
 
 class Portraits:

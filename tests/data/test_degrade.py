@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from P3MData import degrade
-from P3MData.degrade import degrade_photo
+from data import degrade
+from data.degrade import degrade_photo
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data.predictions import list_predictions, read_prediction
 from utils.errors import InputError, MissingError
 from utils.metrics import to_unit
-from utils.predictions import list_predictions, read_prediction
 
 RNG = np.random.default_rng(0)
 ALPHA = RNG.integers(0, 256, (9, 13), np.uint8)

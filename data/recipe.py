@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from P3MData.augment import Warp, apply_warp
-from P3MData.degrade import degrade_photo
+from data.augment import Warp, apply_warp
+from data.degrade import degrade_photo
 from utils.composition import composite
 from utils.trimap import TRAINING_ELLIPSE, trimap_from_alpha
 
@@ -24,12 +24,12 @@ class Recipe:
         layers: alpha (H, W) uint8, foreground (H, W, 3) uint8, and image and background alike;
             these two are left out where a scene replaces the background.
         warp: from the crop to these layers.
-        colours: (3, 4) float32, see `P3MData.augment.sample_colours`.
+        colours: (3, 4) float32, see `data.augment.sample_colours`.
         scene: (h, w, 3) uint8, the new background, or None.
         scene_warp: from the crop to the scene, or None.
         degrade: whether the photo is degraded at last.
         ellipse: of the trimap, see `utils.trimap.trimap_from_alpha`.
-        edge_weight: see `utils.sample.Sample`.
+        edge_weight: see `data.sample.Sample`.
     """
 
     name: str

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from P3MData.recombination import LIGHT, join_people, light_people, write_on_scene
+from data.recombination import LIGHT, join_people, light_people, write_on_scene
 from utils.composition import composite
 
 

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from data.recipe import carry_out
+from data.sample import Sample
 from P3MData.data_loader import TrainingSet
-from P3MData.recipe import carry_out
 from utils.images import write_image
-from utils.sample import Sample
 from utils.trimap import trimap_from_alpha
 
 

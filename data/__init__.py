@@ -1,0 +1,1 @@
+"""What serves any portraits: samples, folders, augmentation and the endless training set."""
