@@ -18,11 +18,11 @@ import numpy as np
 from engine.layers import LayerMaker, read_background
 from engine.prediction import Predictor
 from engine.predictors import load_predictor, needs_torch
-from utils.colour import convert_colours
 from utils.errors import InputError, run_script
 from utils.files import AnyPath
 from utils.images import read_photo
-from utils.metadata import read_profile
+from utils.images.colour import convert_colours
+from utils.images.metadata import read_profile
 
 BACKGROUNDS = ("green", "white", "black", "blur:25", "blur:60")
 KEPT = 600  # seconds that uploads and results stay on the disk

@@ -31,7 +31,7 @@ from models.checkpoint import latest_checkpoint
 from models.inference import PRECISIONS
 from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
-from utils.leftovers import tell_passed_over
+from utils.images.leftovers import tell_passed_over
 from utils.parallel import count_cores
 from utils.results.rows import Row, average
 

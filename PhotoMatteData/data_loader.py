@@ -28,7 +28,7 @@ from utils.composition import composite, fit_background
 from utils.errors import InputError, run_script
 from utils.files import AnyPath
 from utils.images import list_images, read_photo, read_rgba
-from utils.leftovers import tell_passed_over
+from utils.images.leftovers import tell_passed_over
 from utils.trimap import write_trimaps
 
 

@@ -13,7 +13,7 @@ from data.folders import READERS, check_sizes, check_trimap
 from utils.errors import InputError
 from utils.files import AnyPath
 from utils.images import list_layer, match_stems, read_size
-from utils.leftovers import tell_passed_over
+from utils.images.leftovers import tell_passed_over
 from utils.parallel import map_files
 
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from utils.encoding import encode_image
+from utils.images.encode import encode_image
 
 BLUR_SHARE, NOISE_SHARE, JPEG_SHARE = 0.25, 0.3, 0.4
 # Grey is part of the colour matrix instead, for all layers: a grey photo of coloured layers would

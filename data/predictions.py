@@ -7,10 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from utils.decoding import KINDS, has_alpha, open_picture
 from utils.errors import InputError
 from utils.files import AnyPath
 from utils.images import MAX_PIXELS, grey_values, list_images, refuse_faint
+from utils.images.decode import KINDS, has_alpha, open_picture
 from utils.metrics import INTEGERS, check_alpha
 
 EXACT = (".png", ".tif", ".tiff")  # read by OpenCV, which keeps the 16 bits of cut-outs

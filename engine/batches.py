@@ -25,7 +25,7 @@ from engine.optimisation import Settings
 from models.matting import REGION
 from P3MData.data_loader import P3MDataset, TrainingSet, positions
 from utils.errors import InputError, MissingError
-from utils.leftovers import tell_passed_over
+from utils.images.leftovers import tell_passed_over
 from utils.memory import memory_told
 from utils.parallel import count_cores
 

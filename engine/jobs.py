@@ -12,7 +12,7 @@ from pathlib import Path
 from utils import images
 from utils.errors import InputError, MissingError
 from utils.files import AnyPath
-from utils.leftovers import print_counts
+from utils.images.leftovers import print_counts
 from utils.video.files import READ_ENDINGS, is_media_name
 
 PHOTO_ENDINGS = frozenset(images.KINDS)

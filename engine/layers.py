@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 from PIL import ImageColor
 
-from utils.colour import convert_colours
 from utils.composition import composite, fit_background
 from utils.errors import InputError
 from utils.foreground import solve_fg_bg
 from utils.images import MAX_PIXELS, list_photos, read_photo
-from utils.leftovers import tell_passed_over
-from utils.metadata import read_profile
+from utils.images.colour import convert_colours
+from utils.images.leftovers import tell_passed_over
+from utils.images.metadata import read_profile
 
 KEPT_MARGIN = 2  # transparent pixels around the person that keep a colour in a cut-out
 

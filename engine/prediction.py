@@ -18,7 +18,7 @@ from engine.jobs import Job
 from engine.layers import LayerMaker
 from utils.errors import InputError
 from utils.images import read_photo, write_image
-from utils.metadata import read_metadata
+from utils.images.metadata import read_metadata
 
 PADDING = 128  # pixels; the network sees sides rounded up to a multiple of this
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.prediction import PADDING, PlainMatte, Predictor
-from utils.area import enlarge_alpha, enlarge_trimap, parse_area, shrink_photo
 from utils.errors import InputError, MissingError
 from utils.files import AnyPath, refuse_stand_in
 from utils.images import pad_to_multiple
+from utils.images.area import enlarge_alpha, enlarge_trimap, parse_area, shrink_photo
 from utils.memory import memory_told
 from utils.trimap import Trimap
 

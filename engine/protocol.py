@@ -9,7 +9,7 @@ import numpy as np
 
 from models.inference import Prediction, predict
 from models.matting import MattingModel
-from utils.area import enlarge_alpha, enlarge_trimap, fit_area, parse_area, shrink_photo
+from utils.images.area import enlarge_alpha, enlarge_trimap, fit_area, parse_area, shrink_photo
 
 STRIDE = 128  # of the paper's network, to whose multiples its evaluation resizes
 PROTOCOLS = ("paper", "pad")

@@ -12,9 +12,9 @@ from data.sample import Sample
 from P3MData.data_loader import P3MDataset
 from PhotoMatteData.data_loader import PhotoMatteDataset
 from PPMData.data_loader import PPMDataset
-from utils.area import AREAS
 from utils.errors import InputError
 from utils.files import AnyPath
+from utils.images.area import AREAS
 from utils.metrics import COLUMNS, METRICS
 
 

@@ -16,9 +16,9 @@ from models.graphs import ReplayedNetwork
 from models.matting import MattingModel
 from models.refinement import REGION
 from models.regions import select_cells
-from utils.area import enlarge_alpha, shrink_photo
 from utils.errors import InputError
 from utils.images import pad_to_multiple, resize_antialiased
+from utils.images.area import enlarge_alpha, shrink_photo
 from utils.trimap import Trimap
 
 FITS = ("pad", "resize")

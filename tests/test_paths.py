@@ -35,7 +35,7 @@ from utils.images import (
     read_size,
     write_image,
 )
-from utils.metadata import Metadata, read_metadata
+from utils.images.metadata import Metadata, read_metadata
 from utils.metrics import COLUMNS
 from utils.report import load_systems
 from utils.results.page import write_report

@@ -10,8 +10,8 @@ from engine.jobs import Formats, find_sources, is_video, plan_jobs
 from engine.layers import LayerMaker, read_background
 from engine.prediction import PlainMatte, predict_photos
 from engine.video import predict_videos
-from utils.decoding import KINDS
 from utils.images import read_alpha, read_photo, read_rgba
+from utils.images.decode import KINDS
 from utils.video.files import have_pyav, open_writer
 
 PHOTOS, VIDEOS = 240, 30

@@ -8,9 +8,9 @@ import predict
 from engine.predictors import load_predictor
 from models import MattingConfig, build_model, inference, load_model, predict_alpha
 from models.checkpoint import save_checkpoint
-from utils.area import fit_area, shrink_photo
 from utils.errors import InputError, run_script
 from utils.images import write_image
+from utils.images.area import fit_area, shrink_photo
 
 SMALL = MattingConfig(
     embed_dim=8, depths=(1, 1, 1, 1), num_heads=(1, 1, 1, 1), decoder_widths=(8, 8, 8)

@@ -6,8 +6,8 @@ import pytest
 from engine.protocol import choose_area, network_size, paper_size, predict_at
 from engine.test_sets import TEST_SETS
 from models import CONFIGS, build_model, predict_alpha, prepare
-from utils.area import AREAS, fit_area
 from utils.errors import InputError
+from utils.images.area import AREAS, fit_area
 
 HD = AREAS["HD"]
 

@@ -1,4 +1,4 @@
-from utils.leftovers import print_counts, tell_passed_over
+from utils.images.leftovers import print_counts, tell_passed_over
 
 
 def test_one_line_however_many_endings(tmp_path, capsys):

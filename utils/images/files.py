@@ -12,7 +12,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from utils.decoding import (
+from utils.errors import InputError, MissingError, listing
+from utils.files import AnyPath, atomic_path
+from utils.images.decode import (
     KINDS,
     as_rgb,
     guard,
@@ -22,10 +24,8 @@ from utils.decoding import (
     to_8_bits,
     upright_size,
 )
-from utils.encoding import encode_image
-from utils.errors import InputError, MissingError, listing
-from utils.files import AnyPath, atomic_path
-from utils.metadata import Metadata
+from utils.images.encode import encode_image
+from utils.images.metadata import Metadata
 
 MAX_PIXELS = 150_000_000  # a medium-format camera's photo; more is a mistake or a bomb
 GREY_TOLERANCE = 8  # levels that the channels of a grey picture stored as colour JPEG may differ

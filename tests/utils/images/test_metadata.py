@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from utils.encoding import encode_image
-from utils.metadata import Metadata, read_metadata
+from utils.images.encode import encode_image
+from utils.images.metadata import Metadata, read_metadata
 
 ORIENTATION, MAKE, SOFTWARE, EXPOSURE, MAKER_NOTE, LATITUDE = 0x112, 0x10F, 0x131, 0x829A, 0x927C, 2
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from utils.errors import InputError
-from utils.metadata import Metadata
+from utils.images.metadata import Metadata
 
 # Pillow's name of the kind, and its quick settings
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {

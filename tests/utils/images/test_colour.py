@@ -3,9 +3,9 @@ import pytest
 from PIL import Image
 
 from tests.utils.profiles import PROFILES, shown
-from utils.colour import convert_colours
 from utils.images import read_photo
-from utils.metadata import Metadata, read_metadata, read_profile
+from utils.images.colour import convert_colours
+from utils.images.metadata import Metadata, read_metadata, read_profile
 
 
 def draw(path, mode, icc):

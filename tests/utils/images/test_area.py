@@ -1,8 +1,15 @@
 import numpy as np
 import pytest
 
-from utils.area import AREAS, enlarge_alpha, enlarge_trimap, fit_area, parse_area, shrink_photo
 from utils.errors import InputError
+from utils.images.area import (
+    AREAS,
+    enlarge_alpha,
+    enlarge_trimap,
+    fit_area,
+    parse_area,
+    shrink_photo,
+)
 
 HD = AREAS["HD"]
 

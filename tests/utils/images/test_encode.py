@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils.encoding import encode_image
 from utils.errors import InputError
+from utils.images.encode import encode_image
 
 
 @pytest.mark.parametrize("ending", [".png", ".webp", ".tiff", ".TIF"])

@@ -10,10 +10,10 @@ from typing import Any
 
 from PIL import Image
 
-from utils.colour import has_broken_profile, kept_profile
-from utils.decoding import open_header, orientation
 from utils.errors import say_once
 from utils.files import AnyPath
+from utils.images.colour import has_broken_profile, kept_profile
+from utils.images.decode import open_header, orientation
 
 # Of the main directory: description, make, model, software, date, artist, copyright. The rest
 # says how the file stores its pixels, or, as orientation, would be wrong once they are upright.

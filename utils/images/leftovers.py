@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from utils.decoding import KINDS
 from utils.files import AnyPath
+from utils.images.decode import KINDS
 
 SHOWN_ENDINGS = 10
 

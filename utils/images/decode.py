@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin, UnidentifiedImageError, features
 
-from utils.colour import to_rgb
 from utils.errors import InputError, MissingError, say_once
 from utils.files import AnyPath, refuse_stand_in
+from utils.images.colour import to_rgb
 
 # open_header has a limit of its own, which callers choose; Pillow's could not be raised.
 Image.MAX_IMAGE_PIXELS = None

@@ -1,0 +1,39 @@
+"""Photos and masks: reading, writing, listing and pairing files."""
+
+from utils.images.files import (
+    KINDS,
+    MAX_PIXELS,
+    grey_values,
+    list_images,
+    list_layer,
+    list_photos,
+    match_stems,
+    pad_to_multiple,
+    pair_by_stem,
+    read_alpha,
+    read_photo,
+    read_rgba,
+    read_size,
+    refuse_faint,
+    resize_antialiased,
+    write_image,
+)
+
+__all__ = [
+    "KINDS",
+    "MAX_PIXELS",
+    "grey_values",
+    "list_images",
+    "list_layer",
+    "list_photos",
+    "match_stems",
+    "pad_to_multiple",
+    "pair_by_stem",
+    "read_alpha",
+    "read_photo",
+    "read_rgba",
+    "read_size",
+    "refuse_faint",
+    "resize_antialiased",
+    "write_image",
+]
