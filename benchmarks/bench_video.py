@@ -28,8 +28,8 @@ from engine.prediction import Predictor
 from engine.predictors import load_predictor
 from engine.video import predict_video
 from utils.sequence_metrics import measure_sequence
-from utils.smoothing import TemporalFilter
 from utils.video.frame import PLAIN, Frame
+from utils.video.smoothing import TemporalFilter
 
 NOISE = 2.0  # grey levels, sigma
 

@@ -21,9 +21,9 @@ from engine.jobs import CAMERA, Job
 from engine.layers import LayerMaker
 from engine.prediction import Matte, Outcome, Predictor, map_ahead
 from utils.errors import InputError
-from utils.smoothing import TemporalFilter
 from utils.video.files import open_reader, open_writer
 from utils.video.frame import Frame, Reader, Tell
+from utils.video.smoothing import TemporalFilter
 
 T = TypeVar("T")
 Layers = dict[str, np.ndarray]

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from utils.smoothing import TemporalFilter
+from utils.video.smoothing import TemporalFilter
 
 
 def drawn_clip(speed, frames=24, size=(96, 128)):
