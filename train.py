@@ -15,7 +15,9 @@ from typing import Any
 import torch
 
 from data.folders import FolderDataset
-from engine.batches import (
+from engine.distributed import Processes, gpus_to_launch, join, launch, seed_run
+from engine.training.arguments import network_config, parse_arguments, to_plain
+from engine.training.data import (
     check_split,
     make_batches,
     open_training_set,
@@ -23,12 +25,10 @@ from engine.batches import (
     solve_portraits,
     tell_leftovers,
 )
-from engine.distributed import Processes, gpus_to_launch, join, launch, seed_run
-from engine.optimisation import make_network, make_state, set_training
-from engine.run_state import RunFolder, RunState
-from engine.train_arguments import network_config, parse_arguments, to_plain
-from engine.training import train
-from engine.watch import Watch
+from engine.training.loop import train
+from engine.training.optimisation import make_network, make_state, set_training
+from engine.training.run_state import RunFolder, RunState
+from engine.training.tensorboard import Watch
 from models.checkpoint import load_model
 from models.config import MattingConfig
 from models.inference import resolve_precision

@@ -19,13 +19,13 @@ from pathlib import Path
 import torch
 
 from DemoData.generate import generate
-from engine.batches import make_batches, open_training_set
 from engine.distributed import join, seed_run
 from engine.measuring import synchronise
-from engine.optimisation import make_network, make_state, set_training
-from engine.train_arguments import parse_arguments
-from engine.training import train_step
-from engine.verdict import check
+from engine.training.arguments import parse_arguments
+from engine.training.data import make_batches, open_training_set
+from engine.training.loop import train_step
+from engine.training.optimisation import make_network, make_state, set_training
+from engine.training.verdict import check
 from models.checkpoint import load_model
 from models.config import CONFIGS
 from models.matting import build_model

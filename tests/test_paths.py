@@ -17,8 +17,8 @@ from engine.jobs import Formats, choose_kinds, find_sources, plan_jobs
 from engine.predictors import load_predictor
 from engine.profile_files import ProfileFiles
 from engine.provenance import file_hash
-from engine.run_state import check_new, read_arguments
 from engine.sources import open_folder
+from engine.training.run_state import check_new, read_arguments
 from models import CONFIGS, build_model, load_model
 from models.checkpoint import latest_checkpoint, save_checkpoint
 from P3MData.data_loader import P3MDataset

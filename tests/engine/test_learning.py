@@ -5,17 +5,17 @@ import sys
 import numpy as np
 import pytest
 import torch
+from tests.engine.test_training import losses
 
 import train
 from DemoData.generate import generate
-from engine.batches import make_batches, open_training_set
 from engine.distributed import Processes, seed_run
-from engine.optimisation import make_state, set_training
-from engine.train_arguments import parse_arguments
-from engine.training import train_step
+from engine.training.arguments import parse_arguments
+from engine.training.data import make_batches, open_training_set
+from engine.training.loop import train_step
+from engine.training.optimisation import make_state, set_training
 from models import CONFIGS, build_model
 from models.losses import LOSSES
-from tests.engine.test_training import losses
 from tests.engine.tiny_run import TINY, command
 
 ALONE = Processes(0, 1, torch.device("cpu"))

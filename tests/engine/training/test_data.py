@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from data.sample import Sample
-from engine import batches
-from engine.batches import (
+from engine.distributed import Processes
+from engine.training import data as batches
+from engine.training.arguments import parse_arguments
+from engine.training.data import (
     Mixture,
     _tell_of_errors,
     check_split,
@@ -17,8 +19,6 @@ from engine.batches import (
     make_batches,
     to_device,
 )
-from engine.distributed import Processes
-from engine.train_arguments import parse_arguments
 from P3MData.data_loader import TrainingSet
 from utils.errors import InputError
 from utils.trimap import trimap_from_alpha

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from data.augment import RANGES, V2_SCALE
-from engine.run_state import check_new, read_arguments
+from engine.training.run_state import check_new, read_arguments
 from models import CONFIGS, MattingConfig
 from models.config import with_settings
 from models.losses import LOSSES

@@ -14,7 +14,7 @@ from engine.distributed import Processes
 from utils.files import AnyPath
 
 if TYPE_CHECKING:
-    from engine.training import Step
+    from engine.training.loop import Step
 
 SHOWN = 4  # samples in a panel
 SIDE = 256  # pixels, of one picture in it

@@ -6,8 +6,8 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from engine.distributed import Processes
-from engine.training import Step
-from engine.watch import Watch, draw_panel
+from engine.training.loop import Step
+from engine.training.tensorboard import Watch, draw_panel
 from models.coarse import CoarseOutput
 from models.matting import MattingOutput
 

@@ -13,13 +13,13 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
 from engine.distributed import Processes
-from engine.muon import Muon, is_inner
-from engine.run_state import RunState
+from engine.training.muon import Muon, is_inner
+from engine.training.run_state import RunState
 from models.inference import resolve_precision
 from models.matting import MattingModel
 from utils.errors import InputError
 
-Settings = Mapping[str, Any]  # the values of engine/train_arguments.py
+Settings = Mapping[str, Any]  # the values of engine/training/arguments.py
 
 
 def make_state(model: MattingModel, settings: Settings, device: torch.device) -> RunState:

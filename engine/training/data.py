@@ -21,7 +21,7 @@ from data.portraits import PortraitDataset, Split, TestPortraits
 from data.sample import Sample
 from data.training_set import Kept
 from engine.distributed import Processes
-from engine.optimisation import Settings
+from engine.training.optimisation import Settings
 from models.matting import REGION
 from P3MData.data_loader import P3MDataset, TrainingSet, positions
 from utils.errors import InputError, MissingError

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 import train
-from engine.optimisation import learning_rate
-from engine.run_state import RECORD
-from engine.train_arguments import network_config, parse_arguments, to_plain
+from engine.training.arguments import network_config, parse_arguments, to_plain
+from engine.training.optimisation import learning_rate
+from engine.training.run_state import RECORD
 from models import CONFIGS
 from models.losses import LOSSES
 from tests.engine.tiny_run import command

@@ -17,12 +17,12 @@ import torch.distributed as dist
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import train
-from engine import optimisation
-from engine.batches import open_portraits, open_training_set
 from engine.distributed import Processes
 from engine.protocol import predict_at
-from engine.train_arguments import parse_arguments
-from engine.watch import Watch
+from engine.training import optimisation
+from engine.training.arguments import parse_arguments
+from engine.training.data import open_portraits, open_training_set
+from engine.training.tensorboard import Watch
 from models import CONFIGS, build_model, predict_alpha
 from models.checkpoint import load_model, read_checkpoint, save_checkpoint
 from models.losses import LOSSES, compute_losses
@@ -407,7 +407,7 @@ def test_a_signal_during_validation_saves_too(run, data_root, tmp_path, monkeypa
         os.kill(os.getpid(), signal.SIGTERM)
         return measure(*values)
 
-    monkeypatch.setattr("engine.training.measure", interrupted)
+    monkeypatch.setattr("engine.training.loop.measure", interrupted)
     assert run(tmp_path / "run", root=root, val_every=2, save_every=100) == 128 + signal.SIGTERM
     assert "stopped by SIGTERM after step 2" in capsys.readouterr().out
     assert read_checkpoint(tmp_path / "run/logger/0000000002.pth")["step"] == 2
@@ -561,7 +561,7 @@ def out_of_memory(*_, **__):
 
 
 def test_a_step_too_large_for_memory_is_told(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("engine.training.compute_losses", out_of_memory)
+    monkeypatch.setattr("engine.training.loop.compute_losses", out_of_memory)
     with pytest.raises(
         InputError, match=r"^step 0 does not fit into the GPU's memory; lower --batch_size or "
     ):
@@ -570,7 +570,7 @@ def test_a_step_too_large_for_memory_is_told(run, tmp_path, monkeypatch):
 
 def test_a_photo_too_large_to_validate_on_is_told_and_the_step_is_saved(run, tmp_path, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(InputError) as told:
-        patch.setattr("engine.training.predict_at", out_of_memory)
+        patch.setattr("engine.training.loop.predict_at", out_of_memory)
         run(tmp_path, val_every=2, save_every=100)
     assert str(told.value) == (
         "c, to validate on, does not fit into the GPU's memory; go on with --resume --val_every 0"
@@ -585,7 +585,7 @@ def test_a_validation_that_fails_in_one_process_ends_both(data_root, tmp_path, m
     root = with_a_second_photo(data_root, tmp_path / "data")
     monkeypatch.setitem(CONFIGS, "tiny", TINY)
     monkeypatch.setattr(
-        "engine.training.predict_at",
+        "engine.training.loop.predict_at",
         lambda *values, **named: (
             out_of_memory() if dist.get_rank() else predict_at(*values, **named)
         ),
@@ -603,7 +603,7 @@ def test_a_validation_that_fails_in_one_process_ends_both(data_root, tmp_path, m
 def test_a_step_that_fails_in_one_process_ends_both(data_root, tmp_path, monkeypatch, rank):
     monkeypatch.setitem(CONFIGS, "tiny", TINY)
     monkeypatch.setattr(
-        "engine.training.compute_losses",
+        "engine.training.loop.compute_losses",
         lambda *values: out_of_memory() if dist.get_rank() == rank else compute_losses(*values),
     )
     words = command(data_root, tmp_path / "run", max_steps=3)
@@ -618,7 +618,7 @@ def test_a_data_process_that_dies_during_a_step_is_told(run, tmp_path, monkeypat
     def killed(*_):  # PyTorch raises it wherever the signal finds the main thread
         raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
 
-    monkeypatch.setattr("engine.training.train_step", killed)
+    monkeypatch.setattr("engine.training.loop.train_step", killed)
     with pytest.raises(InputError, match="a data process was killed"):
         run(tmp_path)
 
@@ -639,7 +639,7 @@ def test_a_loss_is_read_one_step_late_but_before_anything_is_made_of_it(
             terms["alpha"] = terms["alpha"] * torch.nan
         return terms
 
-    monkeypatch.setattr("engine.training.compute_losses", broken_third)
+    monkeypatch.setattr("engine.training.loop.compute_losses", broken_third)
     every = {"log_every": 100, "save_every": 100, "val_every": 0}
     with pytest.raises(InputError, match=r"^step 2: the loss is nan .* the batch was [abc]"):
         run(tmp_path, max_steps=5, **every | options)

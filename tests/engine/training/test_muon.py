@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from engine.muon import orthogonalise
-from engine.optimisation import make_optimizer
+from engine.training.muon import orthogonalise
+from engine.training.optimisation import make_optimizer
 from models import CONFIGS, build_model
 
 RATE = 1e-2

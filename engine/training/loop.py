@@ -15,13 +15,13 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from data.folders import FolderDataset
-from engine.batches import Batch, deaths_told, to_device
 from engine.distributed import Processes, seed_step
-from engine.optimisation import Settings, learning_rate
 from engine.protocol import predict_at
-from engine.run_state import RunFolder, RunState, StopRequest
-from engine.verdict import Verdict, check
-from engine.watch import Watch
+from engine.training.data import Batch, deaths_told, to_device
+from engine.training.optimisation import Settings, learning_rate
+from engine.training.run_state import RunFolder, RunState, StopRequest
+from engine.training.tensorboard import Watch
+from engine.training.verdict import Verdict, check
 from models.inference import autocast, prepare
 from models.losses import LOSSES, compute_losses
 from models.matting import MattingModel, MattingOutput

@@ -1,0 +1,1 @@
+"""Training: arguments, data, the step and the loop around it."""
