@@ -21,12 +21,12 @@ import torch
 
 from data.predictions import ENDINGS
 from engine.distributed import gpus_to_launch, join, launch
-from engine.evaluation import evaluate_shared
-from engine.evaluation_files import EvaluationFiles, coarse_rows
-from engine.protocol import PROTOCOLS
-from engine.provenance import commit, versions
-from engine.sources import Source, open_folder, open_network
-from engine.test_sets import TEST_SETS, Place
+from engine.evaluation.files import EvaluationFiles, coarse_rows
+from engine.evaluation.loop import evaluate_shared
+from engine.evaluation.protocol import PROTOCOLS
+from engine.evaluation.provenance import commit, versions
+from engine.evaluation.sources import Source, open_folder, open_network
+from engine.evaluation.test_sets import TEST_SETS, Place
 from models.checkpoint import latest_checkpoint
 from models.inference import PRECISIONS
 from utils.arguments import OneSentenceParser, number

@@ -18,9 +18,9 @@ import torch
 from tqdm import tqdm
 
 from engine.distributed import choose_gpus, join
+from engine.evaluation.provenance import device_name
 from engine.profile_files import ProfileFiles, print_tables
 from engine.profiling import Case, Measurement, count_parts, measure_case
-from engine.provenance import device_name
 from models import CONFIGS, MattingModel, build_model, load_model
 from models.checkpoint import latest_checkpoint
 from models.config import with_settings

@@ -21,7 +21,7 @@ import numpy as np
 from data.folders import FolderDataset
 from data.portraits import TestPortraits
 from data.sample import Sample
-from engine.protocol import predict_at
+from engine.evaluation.protocol import predict_at
 from models import load_model, prepare
 from models.checkpoint import latest_checkpoint
 from P3MData.data_loader import P3MDataset

@@ -17,9 +17,9 @@ import torch
 import evaluate
 from data.portraits import TestPortraits
 from DemoData.generate import generate
-from engine import evaluation
-from engine.provenance import versions
-from engine.test_sets import TEST_SETS, Entry
+from engine.evaluation import loop as evaluation
+from engine.evaluation.provenance import versions
+from engine.evaluation.test_sets import TEST_SETS, Entry
 from models import CONFIGS, build_model, load_model
 from models.checkpoint import save_checkpoint
 from models.inference import predict, predict_alpha
@@ -307,6 +307,6 @@ def test_packages_under_other_names_are_recorded_as_unknown(monkeypatch):
             raise PackageNotFoundError(name)
         return "1.0"
 
-    monkeypatch.setattr("engine.provenance.version", found)
+    monkeypatch.setattr("engine.evaluation.provenance.version", found)
     assert versions()["opencv-python"] == "unknown"
     assert versions()["numpy"] == "1.0"

@@ -13,11 +13,11 @@ from data.check import inspect_folders
 from data.portraits import PortraitDataset, TestPortraits
 from data.predictions import list_predictions, read_prediction
 from DemoData.generate import generate
+from engine.evaluation.provenance import file_hash
+from engine.evaluation.sources import open_folder
 from engine.jobs import Formats, choose_kinds, find_sources, plan_jobs
 from engine.predictors import load_predictor
 from engine.profile_files import ProfileFiles
-from engine.provenance import file_hash
-from engine.sources import open_folder
 from engine.training.run_state import check_new, read_arguments
 from models import CONFIGS, build_model, load_model
 from models.checkpoint import latest_checkpoint, save_checkpoint

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from data.folders import FolderDataset
 from engine.distributed import Processes, seed_step
-from engine.protocol import predict_at
+from engine.evaluation.protocol import predict_at
 from engine.training.data import Batch, deaths_told, to_device
 from engine.training.optimisation import Settings, learning_rate
 from engine.training.run_state import RunFolder, RunState, StopRequest

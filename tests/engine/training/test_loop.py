@@ -18,7 +18,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import train
 from engine.distributed import Processes
-from engine.protocol import predict_at
+from engine.evaluation.protocol import predict_at
 from engine.training import optimisation
 from engine.training.arguments import parse_arguments
 from engine.training.data import open_portraits, open_training_set

@@ -12,8 +12,8 @@ import torch
 
 from data.predictions import list_predictions, read_prediction
 from data.sample import Sample
-from engine.protocol import choose_area, network_size, predict_at
-from engine.provenance import device_name, file_hash
+from engine.evaluation.protocol import choose_area, network_size, predict_at
+from engine.evaluation.provenance import device_name, file_hash
 from models import MattingModel, load_model, prepare
 from models.inference import resolve_precision
 from utils.errors import InputError

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from engine.protocol import choose_area, network_size, paper_size, predict_at
-from engine.test_sets import TEST_SETS
+from engine.evaluation.protocol import choose_area, network_size, paper_size, predict_at
+from engine.evaluation.test_sets import TEST_SETS
 from models import CONFIGS, build_model, predict_alpha, prepare
 from utils.errors import InputError
 from utils.images.area import AREAS, fit_area

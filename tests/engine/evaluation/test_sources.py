@@ -2,7 +2,7 @@
 
 import torch
 
-from engine.sources import open_network
+from engine.evaluation.sources import open_network
 from models import CONFIGS, build_model
 from models.checkpoint import save_checkpoint
 

@@ -16,9 +16,9 @@ from tqdm import tqdm
 
 from data.sample import Sample
 from engine.distributed import Processes
-from engine.evaluation_files import EvaluationFiles
-from engine.sources import Answer, Source
-from engine.test_sets import TestSet
+from engine.evaluation.files import EvaluationFiles
+from engine.evaluation.sources import Answer, Source
+from engine.evaluation.test_sets import TestSet
 from utils.errors import InputError
 from utils.files import AnyPath
 from utils.images import write_image

@@ -1,0 +1,1 @@
+"""Measuring a network, or alphas from elsewhere, on test sets."""
