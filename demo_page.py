@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.layers import LayerMaker, read_background
-from engine.prediction import Predictor
-from engine.predictors import load_predictor, needs_torch
+from engine.prediction.outputs import LayerMaker, read_background
+from engine.prediction.photos import Predictor
+from engine.prediction.predictors import load_predictor, needs_torch
 from utils.errors import InputError, run_script
 from utils.files import AnyPath
 from utils.images import read_photo

@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 from engine.export import export
-from engine.predictors import describe
+from engine.prediction.predictors import describe
 from models.checkpoint import DEFAULT_CHECKPOINT, model_from_checkpoint, read_checkpoint
 from models.config import CONFIGS
 from utils.errors import InputError, run_script

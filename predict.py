@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from engine import jobs as planning
-from engine.layers import LayerMaker, read_background
-from engine.prediction import Predictor, predict_photos
-from engine.predictors import load_predictor, needs_torch
-from engine.video import predict_videos
+from engine.prediction import jobs as planning
+from engine.prediction.outputs import LayerMaker, read_background
+from engine.prediction.photos import Predictor, predict_photos
+from engine.prediction.predictors import load_predictor, needs_torch
+from engine.prediction.videos import predict_videos
 from utils.arguments import join_dashes
 from utils.errors import InputError, run_script
 from utils.images import MAX_PIXELS, read_photo

@@ -22,11 +22,11 @@ import numpy as np
 
 from DemoData.portrait import draw_portrait
 from engine.distributed import choose_gpus, use_device
-from engine.jobs import Job
-from engine.layers import LayerMaker, read_background
-from engine.prediction import Predictor
-from engine.predictors import load_predictor
-from engine.video import predict_video
+from engine.prediction.jobs import Job
+from engine.prediction.outputs import LayerMaker, read_background
+from engine.prediction.photos import Predictor
+from engine.prediction.predictors import load_predictor
+from engine.prediction.videos import predict_video
 from utils.sequence_metrics import measure_sequence
 from utils.video.frame import PLAIN, Frame
 from utils.video.smoothing import TemporalFilter

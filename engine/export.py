@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.predictors import open_onnx
+from engine.prediction.predictors import open_onnx
 from engine.tracing import trace
 from models import MattingModel, prepare
 from models.inference import predict

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import demo_page
-from engine.prediction import PlainMatte
+from engine.prediction.photos import PlainMatte
 from tests.headless import open_browser
 from tests.utils.profiles import PROFILES, shown
 from utils.errors import InputError

@@ -15,8 +15,8 @@ from data.predictions import list_predictions, read_prediction
 from DemoData.generate import generate
 from engine.evaluation.provenance import file_hash
 from engine.evaluation.sources import open_folder
-from engine.jobs import Formats, choose_kinds, find_sources, plan_jobs
-from engine.predictors import load_predictor
+from engine.prediction.jobs import Formats, choose_kinds, find_sources, plan_jobs
+from engine.prediction.predictors import load_predictor
 from engine.profile_files import ProfileFiles
 from engine.training.run_state import check_new, read_arguments
 from models import CONFIGS, build_model, load_model

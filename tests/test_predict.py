@@ -78,7 +78,7 @@ def test_bad_file_means_status_1(command, photo, capsys):
     ],
 )
 def test_options_that_contradict(command, photo, options, words, monkeypatch):
-    monkeypatch.setattr("engine.video.has_display", lambda: False)
+    monkeypatch.setattr("engine.prediction.videos.has_display", lambda: False)
     with pytest.raises(InputError, match=words):
         command("--input", "photos", "--output", "out", *options)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from DemoData.generate import generate
-from engine.predictors import load_predictor
+from engine.prediction.predictors import load_predictor
 from models import CONFIGS, load_model, predict_alpha
 from models.checkpoint import DEFAULT_CHECKPOINT, read_checkpoint
 from utils.images import read_alpha, read_photo

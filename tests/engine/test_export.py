@@ -8,7 +8,7 @@ import torch
 
 from engine import export as exporting
 from engine.export import export
-from engine.predictors import load_predictor
+from engine.prediction.predictors import load_predictor
 from engine.tracing import trace
 from models import CONFIGS, build_model
 from models.inference import predict_batch

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.jobs import Formats, find_sources, is_video, plan_jobs
-from engine.layers import LayerMaker, read_background
-from engine.prediction import PlainMatte, predict_photos
-from engine.video import predict_videos
+from engine.prediction.jobs import Formats, find_sources, is_video, plan_jobs
+from engine.prediction.outputs import LayerMaker, read_background
+from engine.prediction.photos import PlainMatte, predict_photos
+from engine.prediction.videos import predict_videos
 from utils.images import read_alpha, read_photo, read_rgba
 from utils.images.decode import KINDS
 from utils.video.files import have_pyav, open_writer

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.prediction import PADDING, PlainMatte, Predictor
+from engine.prediction.photos import PADDING, PlainMatte, Predictor
 from utils.errors import InputError, MissingError
 from utils.files import AnyPath, refuse_stand_in
 from utils.images import pad_to_multiple

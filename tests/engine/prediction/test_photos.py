@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.jobs import KINDS, Formats, Job, find_sources, plan_jobs
-from engine.layers import LayerMaker, read_background
-from engine.prediction import Outcome, batches_by_size, map_ahead, predict_photos
+from engine.prediction.jobs import KINDS, Formats, Job, find_sources, plan_jobs
+from engine.prediction.outputs import LayerMaker, read_background
+from engine.prediction.photos import Outcome, batches_by_size, map_ahead, predict_photos
 from tests.utils.profiles import PROFILES, shown
 from utils.errors import InputError
 from utils.images import read_alpha, read_photo, write_image

@@ -10,10 +10,10 @@ from threading import Event
 import numpy as np
 import pytest
 
-from engine import video
-from engine.jobs import Formats, Job, Source, plan_job
-from engine.layers import LayerMaker, read_background
-from engine.video import predict_video, predict_videos, stop_at_ctrl_c
+from engine.prediction import videos as video
+from engine.prediction.jobs import Formats, Job, Source, plan_job
+from engine.prediction.outputs import LayerMaker, read_background
+from engine.prediction.videos import predict_video, predict_videos, stop_at_ctrl_c
 from utils.errors import InputError
 from utils.images import read_alpha
 from utils.video.frame import PLAIN, Frame

@@ -14,8 +14,8 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from engine.jobs import Job
-from engine.layers import LayerMaker
+from engine.prediction.jobs import Job
+from engine.prediction.outputs import LayerMaker
 from utils.errors import InputError
 from utils.images import read_photo, write_image
 from utils.images.metadata import read_metadata

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import predict
-from engine.predictors import load_predictor
+from engine.prediction.predictors import load_predictor
 from models import MattingConfig, build_model, inference, load_model, predict_alpha
 from models.checkpoint import save_checkpoint
 from utils.errors import InputError, run_script
@@ -124,7 +124,7 @@ def test_an_alpha_that_is_not_finite_is_never_written(tmp_path, monkeypatch, cap
     for parameter in model.coarse_network.alpha_heads.parameters():
         parameter.data.fill_(np.nan if name == "damaged.pth" else 3e38)
     save_checkpoint(tmp_path / name, model)
-    monkeypatch.setattr("engine.predictors.open_onnx", lambda _: BrokenSession())
+    monkeypatch.setattr("engine.prediction.predictors.open_onnx", lambda _: BrokenSession())
     write_image(tmp_path / "a.png", photos((50, 60))[0])
     command = ["predict.py", "--input", tmp_path / "a.png", "--output", tmp_path / "out"]
     command += ["--checkpoint", tmp_path / name, "--write", "alpha", "--gpus"]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from engine.layers import LayerMaker, blur_background, read_background
+from engine.prediction.outputs import LayerMaker, blur_background, read_background
 from utils.errors import InputError
 from utils.images import write_image
 

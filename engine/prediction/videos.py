@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from engine.jobs import CAMERA, Job
-from engine.layers import LayerMaker
-from engine.prediction import Matte, Outcome, Predictor, map_ahead
+from engine.prediction.jobs import CAMERA, Job
+from engine.prediction.outputs import LayerMaker
+from engine.prediction.photos import Matte, Outcome, Predictor, map_ahead
 from utils.errors import InputError
 from utils.video.files import open_reader, open_writer
 from utils.video.frame import Frame, Reader, Tell

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.jobs import Formats, Source, find_sources, leave_existing, plan_jobs
+from engine.prediction.jobs import Formats, Source, find_sources, leave_existing, plan_jobs
 from utils.errors import InputError, MissingError
 
 
