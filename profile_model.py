@@ -19,8 +19,8 @@ from tqdm import tqdm
 
 from engine.distributed import choose_gpus, join
 from engine.evaluation.provenance import device_name
-from engine.profile_files import ProfileFiles, print_tables
-from engine.profiling import Case, Measurement, count_parts, measure_case
+from engine.profiling.files import ProfileFiles, print_tables
+from engine.profiling.profile import Case, Measurement, count_parts, measure_case
 from models import CONFIGS, MattingModel, build_model, load_model
 from models.checkpoint import latest_checkpoint
 from models.config import with_settings

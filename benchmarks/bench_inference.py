@@ -28,8 +28,8 @@ from DemoData.generate import generate
 from DemoData.portrait import draw_portrait
 from engine.distributed import choose_gpus, use_device
 from engine.evaluation.provenance import device_name
-from engine.measuring import measure_peak, synchronise
-from engine.profiling import forced_cells, portrait_maps
+from engine.profiling.measuring import measure_peak, synchronise
+from engine.profiling.profile import forced_cells, portrait_maps
 from models import CONFIGS, MattingModel, build_model, load_model, predict_alpha, prepare
 from models.config import with_settings
 from models.folding import fold_for_inference

@@ -20,7 +20,7 @@ import torch
 
 from DemoData.generate import generate
 from engine.distributed import join, seed_run
-from engine.measuring import synchronise
+from engine.profiling.measuring import synchronise
 from engine.training.arguments import parse_arguments
 from engine.training.data import make_batches, open_training_set
 from engine.training.loop import train_step

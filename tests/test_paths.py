@@ -17,7 +17,7 @@ from engine.evaluation.provenance import file_hash
 from engine.evaluation.sources import open_folder
 from engine.prediction.jobs import Formats, choose_kinds, find_sources, plan_jobs
 from engine.prediction.predictors import load_predictor
-from engine.profile_files import ProfileFiles
+from engine.profiling.files import ProfileFiles
 from engine.training.run_state import check_new, read_arguments
 from models import CONFIGS, build_model, load_model
 from models.checkpoint import latest_checkpoint, save_checkpoint

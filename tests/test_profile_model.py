@@ -5,7 +5,7 @@ import csv
 import pytest
 
 import profile_model
-from engine.measuring import Timing
+from engine.profiling.measuring import Timing
 from models import CONFIGS, build_model
 from models.checkpoint import save_checkpoint
 from utils.errors import InputError
@@ -42,9 +42,9 @@ def test_times_in_doubt_are_noted_beside_every_figure(monkeypatch, tmp_path, cap
         labels[title.split(",")[0]] = names
         return draw_bars(title, names, *rest)
 
-    monkeypatch.setattr("engine.profile_files.draw_bars", draw)
+    monkeypatch.setattr("engine.profiling.files.draw_bars", draw)
     timing = Timing(3, 1.0, 1.5, 2.0 if note else 1.5)
-    monkeypatch.setattr("engine.profiling.measure_time", lambda *_: timing)
+    monkeypatch.setattr("engine.profiling.profile.measure_time", lambda *_: timing)
     size = ["--input_size", 200, 120, "--unknown", 50, "--precision", "fp32"]
     profile(monkeypatch, *size, "--output", tmp_path, "--gpus")
     with open(tmp_path / "profile.csv", newline="") as file:

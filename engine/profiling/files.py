@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.measuring import Timing
-from engine.profiling import Case, Measurement, Part
+from engine.profiling.measuring import Timing
+from engine.profiling.profile import Case, Measurement, Part
 from utils.errors import InputError
 from utils.files import AnyPath
 from utils.images import write_image

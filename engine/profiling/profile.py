@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from engine.measuring import Timing, measure_peak, measure_time, write_trace
+from engine.profiling.measuring import Timing, measure_peak, measure_time, write_trace
 from models import MattingConfig, MattingModel, build_model, predict_alpha, prepare
 from models.refinement import REGION
 from utils.files import AnyPath

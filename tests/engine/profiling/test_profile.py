@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from engine import profiling
-from engine.measuring import Timing, measure_peak, measure_time
-from engine.profiling import (
+from engine.profiling import profile as profiling
+from engine.profiling.measuring import Timing, measure_peak, measure_time
+from engine.profiling.profile import (
     Case,
     count_parts,
     draw_photo,
