@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from engine.export import export
+from engine.export.export import export
 from engine.prediction.predictors import describe
 from models.checkpoint import DEFAULT_CHECKPOINT, model_from_checkpoint, read_checkpoint
 from models.config import CONFIGS

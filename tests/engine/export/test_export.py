@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from engine import export as exporting
-from engine.export import export
+from engine.export import export as exporting
+from engine.export.export import export
+from engine.export.tracing import trace
 from engine.prediction.predictors import load_predictor
-from engine.tracing import trace
 from models import CONFIGS, build_model
 from models.inference import predict_batch
 from utils.errors import InputError, MissingError

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.export.tracing import trace
 from engine.prediction.predictors import open_onnx
-from engine.tracing import trace
 from models import MattingModel, prepare
 from models.inference import predict
 from utils.errors import InputError

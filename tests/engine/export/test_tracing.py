@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from engine.tracing import ExportableModel, nearest_cells_unrolled
+from engine.export.tracing import ExportableModel, nearest_cells_unrolled
 from models import CONFIGS, build_model
 from models.regions import nearest_cells
 
