@@ -17,18 +17,15 @@ import functools
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from data.check import report
-from data.folders import check_sizes, read_layers
+from data.folders import check_sizes
+from data.foregrounds import SOLVED, solve_portrait
 from P3MData.layout import folders
 from utils.errors import InputError, run_script
 from utils.files import AnyPath
-from utils.foreground import METHODS, solve_fg_bg
-from utils.images import list_images, pair_by_stem, read_size, write_image
+from utils.foreground import METHODS
+from utils.images import list_images, pair_by_stem, read_size
 from utils.parallel import map_files
-
-SOLVED = ("foreground", "background")
 
 
 def solve_dataset(
@@ -71,26 +68,6 @@ def _solved(
         paths = {"image": pairs[stem]["image"]} | {layer: present[layer][stem] for layer in SOLVED}
         check_sizes({layer: read_size(path) for layer, path in paths.items()}, paths)
     return done
-
-
-def solve_portrait(paths: Mapping[str, AnyPath], method: str = "ml") -> None:
-    """Read a portrait's image and alpha; write its foreground and background where not there.
-
-    Args:
-        paths: by layer.
-
-    Raises:
-        InputError: if the photo or the alpha can't be read, or their sizes differ.
-    """
-    import numba  # after utils.foreground, which says with how many threads
-
-    numba.set_num_threads(1)  # the processes share the cores
-    layers = read_layers({layer: paths[layer] for layer in ("image", "alpha")})
-    unit = np.float32(1 / 255)
-    colours = solve_fg_bg(layers["image"] * unit, layers["alpha"] * unit, method)
-    for layer, colour in zip(SOLVED, colours, strict=True):
-        if not Path(paths[layer]).exists():  # one of the two may be the user's own
-            write_image(paths[layer], np.rint(colour * 255).astype(np.uint8))
 
 
 def _try_portrait(paths: Mapping[str, Path], *, method: str) -> str | None:

@@ -23,8 +23,8 @@ from engine.distributed import join, seed_run
 from engine.profiling.measuring import synchronise
 from engine.training.arguments import parse_arguments
 from engine.training.data import make_batches, open_training_set
-from engine.training.loop import train_step
 from engine.training.optimisation import make_network, make_state, set_training
+from engine.training.step import train_step
 from engine.training.verdict import check
 from models.checkpoint import load_model
 from models.config import CONFIGS

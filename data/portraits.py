@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data.folders import FolderDataset, check_sizes
+from data.foregrounds import solve_portrait
 from data.sample import Sample
-from P3MData.solve_fg_bg import solve_portrait
 from utils.errors import InputError, MissingError
 from utils.files import AnyPath
 from utils.images import pair_by_stem, read_size

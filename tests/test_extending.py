@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests import sandbox
-from tests.engine.test_training import losses
+from tests.engine.training.test_loop import losses
 
 PAGE = sandbox.ROOT / "docs" / "extending.md"
 ON_THE_CPU = "--gpus --num_workers 0"

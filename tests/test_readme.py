@@ -93,9 +93,9 @@ NOT_RUN = {
     "pre-commit install": "needs that package; see tests/test_repository.py",
     "python demo_page.py --port 7860": "serves until it is stopped; see tests/test_demo_page.py",
     "tensorboard --logdir ./train_root/paper/logger": "serves until it is stopped",
-    "python export_onnx.py --output lpm.onnx": "a minute; see tests/engine/test_export.py",
+    "python export_onnx.py --output lpm.onnx": "a minute; see tests/engine/export/test_export.py",
     "python predict.py --checkpoint lpm.onnx --input photos --output mattes --skip_existing": (
-        "needs the file of the line before; see tests/engine/test_export.py"
+        "needs the file of the line before; see tests/engine/export/test_export.py"
     ),
     "python profile_model.py --model_version model --grid --precision fp32 bf16": (
         "minutes at 8K on a CPU; see tests/test_profile_model.py"

@@ -13,7 +13,7 @@ import torch
 from utils.files import AnyPath
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "opencv-python", "pillow")
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def file_hash(path: AnyPath) -> str:

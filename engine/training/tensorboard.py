@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -11,10 +11,8 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from engine.distributed import Processes
+from engine.training.step import Step
 from utils.files import AnyPath
-
-if TYPE_CHECKING:
-    from engine.training.loop import Step
 
 SHOWN = 4  # samples in a panel
 SIDE = 256  # pixels, of one picture in it

@@ -246,7 +246,7 @@ def test_other_faults_keep_their_kind_and_words(workers):
 FAULT = """
 import torch
 from engine.distributed import Processes
-from tests.engine.test_batches import SETTINGS, Drawn, TrainingSet, make_batches
+from tests.engine.training.test_data import SETTINGS, Drawn, TrainingSet, make_batches
 
 dataset = TrainingSet(Drawn("abcde"), crop_size=128)
 batches = make_batches(

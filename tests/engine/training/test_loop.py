@@ -34,7 +34,7 @@ from utils.errors import InputError
 from utils.images import read_alpha, read_photo, write_image
 from utils.metrics import measure, overlap
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -561,7 +561,7 @@ def out_of_memory(*_, **__):
 
 
 def test_a_step_too_large_for_memory_is_told(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("engine.training.loop.compute_losses", out_of_memory)
+    monkeypatch.setattr("engine.training.step.compute_losses", out_of_memory)
     with pytest.raises(
         InputError, match=r"^step 0 does not fit into the GPU's memory; lower --batch_size or "
     ):
@@ -603,7 +603,7 @@ def test_a_validation_that_fails_in_one_process_ends_both(data_root, tmp_path, m
 def test_a_step_that_fails_in_one_process_ends_both(data_root, tmp_path, monkeypatch, rank):
     monkeypatch.setitem(CONFIGS, "tiny", TINY)
     monkeypatch.setattr(
-        "engine.training.loop.compute_losses",
+        "engine.training.step.compute_losses",
         lambda *values: out_of_memory() if dist.get_rank() == rank else compute_losses(*values),
     )
     words = command(data_root, tmp_path / "run", max_steps=3)
@@ -639,7 +639,7 @@ def test_a_loss_is_read_one_step_late_but_before_anything_is_made_of_it(
             terms["alpha"] = terms["alpha"] * torch.nan
         return terms
 
-    monkeypatch.setattr("engine.training.loop.compute_losses", broken_third)
+    monkeypatch.setattr("engine.training.step.compute_losses", broken_third)
     every = {"log_every": 100, "save_every": 100, "val_every": 0}
     with pytest.raises(InputError, match=r"^step 2: the loss is nan .* the batch was [abc]"):
         run(tmp_path, max_steps=5, **every | options)

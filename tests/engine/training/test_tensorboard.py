@@ -6,7 +6,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from engine.distributed import Processes
-from engine.training.loop import Step
+from engine.training.step import Step
 from engine.training.tensorboard import Watch, draw_panel
 from models.coarse import CoarseOutput
 from models.matting import MattingOutput

@@ -5,18 +5,18 @@ import sys
 import numpy as np
 import pytest
 import torch
-from tests.engine.test_training import losses
 
 import train
 from DemoData.generate import generate
 from engine.distributed import Processes, seed_run
 from engine.training.arguments import parse_arguments
 from engine.training.data import make_batches, open_training_set
-from engine.training.loop import train_step
 from engine.training.optimisation import make_state, set_training
+from engine.training.step import train_step
 from models import CONFIGS, build_model
 from models.losses import LOSSES
 from tests.engine.tiny_run import TINY, command
+from tests.engine.training.test_loop import losses
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 OPTIONS = {"lr": 3e-3, "weight_decay": 0, "augmentation": "V1", "precision": "fp32"}

@@ -1,0 +1,35 @@
+"""Estimating a portrait's foreground and background, and keeping them as files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from data.folders import read_layers
+from utils.files import AnyPath
+from utils.foreground import solve_fg_bg
+from utils.images import write_image
+
+SOLVED = ("foreground", "background")
+
+
+def solve_portrait(paths: Mapping[str, AnyPath], method: str = "ml") -> None:
+    """Read a portrait's image and alpha; write its foreground and background where not there.
+
+    Args:
+        paths: by layer.
+
+    Raises:
+        InputError: if the photo or the alpha can't be read, or their sizes differ.
+    """
+    import numba  # after utils.foreground, which says with how many threads
+
+    numba.set_num_threads(1)  # the processes share the cores
+    layers = read_layers({layer: paths[layer] for layer in ("image", "alpha")})
+    unit = np.float32(1 / 255)
+    colours = solve_fg_bg(layers["image"] * unit, layers["alpha"] * unit, method)
+    for layer, colour in zip(SOLVED, colours, strict=True):
+        if not Path(paths[layer]).exists():  # one of the two may be the user's own
+            write_image(paths[layer], np.rint(colour * 255).astype(np.uint8))
