@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from P3MData import solve_fg_bg as module
+from data import foregrounds as module
 from P3MData.data_loader import P3MDataset
 from P3MData.solve_fg_bg import main, solve_dataset
 from utils.errors import InputError, MissingError

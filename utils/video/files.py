@@ -21,12 +21,11 @@ import numpy as np
 from utils.errors import InputError, MissingError
 from utils.files import AnyPath
 from utils.images import write_image
-from utils.video.frame import PLAIN, Look, Reader, Tell, Writer
+from utils.video.frame import PLAIN, REMEDY, Look, Reader, Tell, Writer
 
 READ_ENDINGS = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"})
 WRITE_ENDINGS = frozenset({".mp4", ".mov", ".webm"})
 WITH_ALPHA = frozenset({".mov", ".webm"})  # ProRes 4444 and VP9
-REMEDY = "pip install -r requirements-video.txt"
 
 
 def is_media_name(path: AnyPath) -> bool:

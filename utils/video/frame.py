@@ -12,6 +12,7 @@ import numpy as np
 
 from utils.files import AnyPath
 
+REMEDY = "pip install -r requirements-video.txt"  # what sentences end with that OpenCV causes
 Tell = Callable[[str], object]  # takes one sentence for the user: what was left out or changed
 
 

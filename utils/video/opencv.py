@@ -17,8 +17,7 @@ import numpy as np
 from utils.errors import InputError
 from utils.files import AnyPath, atomic_path
 from utils.video import colour
-from utils.video.files import REMEDY
-from utils.video.frame import Frame, Look, Tell, plain_name, turns_aside, upright
+from utils.video.frame import REMEDY, Frame, Look, Tell, plain_name, turns_aside, upright
 from utils.video.mp4 import read_header
 
 
