@@ -137,7 +137,8 @@ class AvReader:
             )
         stream = self._stream
         if stream.duration is not None:
-            promised = stream.duration * stream.time_base
+            # FFmpeg guesses a cut AVI's duration from what is left; its number of frames stays.
+            promised = max(stream.duration * stream.time_base, stream.frames / self.rate)
             reached = self._ends.get(stream.index, 0) - (stream.start_time or 0) * stream.time_base
         else:  # of the longest track, therefore
             promised = Fraction(self._container.duration or 0, SLOW)
