@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from engine.evaluation_files import EvaluationFiles
+from engine.evaluation.files import EvaluationFiles
 from utils.metrics import METRICS
 from utils.report import main
 from utils.results.rows import Row, read_results
