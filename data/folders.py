@@ -53,7 +53,8 @@ class FolderDataset:
             InputError: if a file is broken, or its size or values don't fit (named).
         """
         name = self.names[index]
-        return Sample(name, **read_layers(self.paths[name]))
+        layers: dict[str, Any] = dict(read_layers(self.paths[name]))
+        return Sample(name, **layers)
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))

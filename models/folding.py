@@ -68,8 +68,9 @@ def _fold_batch_norm(module: nn.Module) -> None:
     """
     for (name, conv), (norm_name, norm) in pairwise(list(module.named_children())):
         follows = isinstance(module, nn.Sequential) or (name[:4], norm_name[:2]) == ("conv", "bn")
-        convolution = isinstance(conv, nn.Conv2d | nn.ConvTranspose2d)
-        if follows and convolution and isinstance(norm, _BatchNorm):  # SyncBatchNorm, too
+        if not isinstance(conv, nn.Conv2d | nn.ConvTranspose2d):
+            continue
+        if follows and isinstance(norm, _BatchNorm):  # SyncBatchNorm, too
             transposed = isinstance(conv, nn.ConvTranspose2d)
             setattr(module, name, fuse_conv_bn_eval(conv, norm, transpose=transposed))
             setattr(module, norm_name, getattr(norm, "act", nn.Identity()))

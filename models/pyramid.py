@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import timm
 import torch
@@ -94,7 +94,7 @@ class PyramidBackbone(Backbone):
 
     def __init__(self, name: str, *, blocks: int = 0, width: int = 192) -> None:
         try:
-            pyramid = timm.create_model(name, features_only=True, pretrained=False)
+            pyramid: Any = timm.create_model(name, features_only=True, pretrained=False)
             kept = [i for i, s in enumerate(pyramid.feature_info.reduction()) if s >= FINEST]
             pyramid = timm.create_model(name, features_only=True, out_indices=kept)
             with torch.no_grad():  # a size that is not the one it was made for
@@ -188,6 +188,8 @@ class TrainableConv(nn.Conv2d):
     large or strided depthwise kernels take oneDNN three times as long in bfloat16 as in float32.
     """
 
+    same: bool  # whether the padding is TensorFlow's
+
     def forward(self, x: Tensor) -> Tensor:
         if self.same:
             total = self.kernel_size[0] - self.stride[0]
@@ -204,8 +206,9 @@ def prepare_convolutions(pyramid: nn.Module) -> None:
     """Make all convolutions TrainableConv; weights and their names stay."""
     for module in pyramid.modules():
         if isinstance(module, nn.Conv2d):
-            module.same = isinstance(module, Conv2dSame)
+            same = isinstance(module, Conv2dSame)
             module.__class__ = TrainableConv
+            cast(TrainableConv, module).same = same
 
 
 def read_imagenet(name: str, file: AnyPath | None) -> dict[str, Tensor]:
