@@ -1,8 +1,8 @@
 """Measure a checkpoint, or alphas from elsewhere, on a test set.
 
     python evaluate.py --src_train_dir train_root/paper --dataset P3M --privacy_data 1
-    python evaluate.py --checkpoint checkpoints/demo.pth --dataset PPM --protocol pad --report
-    python evaluate.py --checkpoint checkpoints/demo.pth --dataset Portraits --portraits mine
+    python evaluate.py --checkpoint checkpoints/portrait.pth --dataset PPM --protocol pad --report
+    python evaluate.py --checkpoint checkpoints/portrait.pth --dataset Portraits --portraits mine
     python evaluate.py --predictions modnet_alphas --dataset P3M
     torchrun --nproc_per_node 4 evaluate.py --src_train_dir train_root/paper --dataset P3M
 

@@ -2,7 +2,7 @@
 
     python profile_model.py --model_version model --input_size 1792 1152
     python profile_model.py --src_train_dir train_root/paper --grid --precision fp32 bf16
-    python profile_model.py --checkpoint checkpoints/demo.pth --unknown 7 --trace
+    python profile_model.py --checkpoint checkpoints/portrait.pth --unknown 7 --trace
 
 Prints tables and writes parts.csv, profile.csv and profile.png. The unknown cells are placed along
 a person's outline, so the figures do not depend on what the network has learned.

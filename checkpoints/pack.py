@@ -1,6 +1,6 @@
 """Write a run's network as the small file that ships: averaged weights, half precision.
 
-    python -m checkpoints.pack --train_dir train_root/demo --output checkpoints/demo.pth
+    python -m checkpoints.pack --train_dir train_root/portrait/refinement --output checkpoints/portrait.pth
 
 An --output that ends in .safetensors is one: weights, and the rest as JSON in its metadata. Prints
 the file's SHA-256, which checkpoints/README.md states.
@@ -22,10 +22,7 @@ from utils.arguments import OneSentenceParser
 from utils.errors import run_script
 from utils.files import keep_existing
 
-ABOUT = (
-    "the small demo network, trained on drawn portraits{portraits}: good for trying things out;"
-    " see checkpoints/README.md for what it can't do"
-)
+ABOUT = "checkpoints/README.md says what it was trained on and what it can't do"
 
 
 def main() -> None:
@@ -41,10 +38,8 @@ def main() -> None:
     path = latest_checkpoint(args.train_dir)
     entries = read_checkpoint(path)
     model = model_from_checkpoint(entries, path)  # the averaged weights, where the run kept them
-    real = (entries.get("arguments") or {}).get("portraits")
     area = {"max_area": args.max_area} if args.max_area else {}
-    about = ABOUT.format(portraits=" and a few real ones" if real else "")
-    save_checkpoint(args.output, model.half(), step=entries["step"], about=about, **area)
+    save_checkpoint(args.output, model.half(), step=entries["step"], about=ABOUT, **area)
     print(f"{args.output}: step {entries['step']}, {args.output.stat().st_size / 1e6:.1f} MB")
     print(f"sha256 {sha256(args.output.read_bytes()).hexdigest()}")
 

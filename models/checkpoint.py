@@ -18,7 +18,7 @@ from models.weight_files import plain_names, read_entries, write_entries
 from utils.errors import InputError, MissingError, listing
 from utils.files import AnyPath, atomic_path
 
-DEFAULT_CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "demo.pth"  # what ships
+DEFAULT_CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "portrait.pth"  # what ships
 _STEP = re.compile(r"\d{10}")
 
 

@@ -67,14 +67,14 @@ def test_a_recipe_is_short_and_changes_one_file():
 
 def test_the_test_set_is_measured_with_the_metric(folder):
     results = folder / "checkpoints" / "test_Weddings"
-    assert columns(results / "Weddings_paper_demo.csv")[-1] == "WORST"
-    facts = json.loads((results / "Weddings_paper_demo.json").read_text())
+    assert columns(results / "Weddings_paper_portrait.csv")[-1] == "WORST"
+    facts = json.loads((results / "Weddings_paper_portrait.json").read_text())
     assert facts["test_set"] == "Weddings"
 
 
 def test_the_metric_is_measured_on_ones_own_portraits(folder):
     results = folder / "checkpoints" / "test_Portraits"
-    assert columns(results / "mine_pad_demo.csv")[-2:] == ["IoU", "WORST"]
+    assert columns(results / "mine_pad_portrait.csv")[-2:] == ["IoU", "WORST"]
 
 
 def test_the_loss_term_is_part_of_the_total(folder):
