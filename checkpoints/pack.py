@@ -1,6 +1,6 @@
 """Write a run's network as the small file that ships: averaged weights, half precision.
 
-    python -m checkpoints.pack --train_dir train_root/portrait/refinement --output checkpoints/portrait.pth
+    python -m checkpoints.pack --train_dir train_root/portrait/refinement --output portrait.pth
 
 An --output that ends in .safetensors is one: weights, and the rest as JSON in its metadata. Prints
 the file's SHA-256, which checkpoints/README.md states.

@@ -60,8 +60,12 @@ def test_the_hooks_of_a_commit_are_the_lint_of_the_tests():
         assert hook["entry"].startswith(f".venv/bin/python -m {hook['name']}")
 
 
-@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=str)
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("checkpoints/*.md")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
 def test_every_link_to_a_file_leads_somewhere(page):
     text = page.read_text(encoding="utf-8")
-    names = re.findall(r"\]\((?!https?:)([^)#\s]+)", text) + re.findall(r"bash ([\w./]+\.sh)", text)
-    assert [name for name in names if not (page.parent / name).exists()] == []
+    names = [page.parent / name for name in re.findall(r"\]\((?!https?:)([^)#\s]+)", text)]
+    names += [ROOT / name for name in re.findall(r"bash ([\w./]+\.sh)", text)]
+    assert [str(name) for name in names if not name.exists()] == []
