@@ -17,9 +17,9 @@ if [ ! -e "$stamp" ]; then
     else
         if [ ! -x "$PYTHON" ]; then
             echo "setup: making $venv"
-            "${PYTHON_BASE:-python3}" -m venv "$venv" || fail "python3 -m venv failed; install Python 3.10 to 3.12 with its venv module, or set PYTHON_BASE"
+            "${PYTHON_BASE:-python3}" -m venv "$venv" || fail "python3 -m venv failed; install Python 3.10 or newer with its venv module, or set PYTHON_BASE"
         fi
-        "$PYTHON" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2])' || fail "$("$PYTHON" --version) is too old; set PYTHON_BASE to Python 3.10 to 3.12"
+        "$PYTHON" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2])' || fail "$("$PYTHON" --version) is too old; set PYTHON_BASE to Python 3.10 or newer"
         echo "setup: installing $(basename -a "${wanted[@]}" | xargs); PyTorch comes with its CUDA libraries, several GB: 2 to 10 minutes"
         arguments=()
         for file in "${wanted[@]}"; do arguments+=(-r "$file"); done
