@@ -132,25 +132,6 @@ def _sample_affine(
     return Warp((centres @ _sample_flip(rng, size))[:2], bend)
 
 
-def stand(warp: Warp, alpha: np.ndarray, size: tuple[int, int]) -> Warp:
-    """Lower a crop's people so that none who is cut off by the photo's lower border hovers.
-
-    Args:
-        warp: from the crop to a photo with the alpha (H, W) uint8.
-        size: (height, width) of the crop.
-    """
-    feet = np.flatnonzero(alpha[-1] > 127)
-    if not len(feet):
-        return warp
-    # Where the crop's lower border shows the photo, in the middle of what touches it.
-    outward = np.linalg.inv(np.vstack([warp.matrix, [0, 0, 1]]))
-    _, y, _ = outward @ (feet.mean(), len(alpha) - 1, 1)
-    gap = size[0] - 1 - y
-    if gap <= 0:
-        return warp
-    return Warp((np.vstack([warp.matrix, [0, 0, 1]]) @ _shift(0, -gap))[:2], warp.bend)
-
-
 def sample_background_warp(
     rng: np.random.Generator, photo: tuple[int, ...], size: tuple[int, int]
 ) -> Warp:

@@ -11,6 +11,8 @@ import string
 import cv2
 import numpy as np
 
+from data.augment import Warp
+
 Layers = dict[str, np.ndarray]
 
 SECOND_SHARE = 0.2  # of the samples that get a second person
@@ -68,6 +70,26 @@ def _place(rng: np.random.Generator, layers: Layers, size: tuple[int, ...]) -> L
             layers["foreground"], matrix, (W, H), borderMode=cv2.BORDER_REPLICATE
         ),
     }
+
+
+def stand(warp: Warp, alpha: np.ndarray, size: tuple[int, int]) -> Warp:
+    """Lower a crop's people so that none who is cut off by the photo's lower border hovers.
+
+    Args:
+        warp: from the crop to a photo with the alpha (H, W) uint8.
+        size: (height, width) of the crop.
+    """
+    feet = np.flatnonzero(alpha[-1] > 127)
+    if not len(feet):
+        return warp
+    # Where the crop's lower border shows the photo, in the middle of what touches it.
+    outward = np.linalg.inv(np.vstack([warp.matrix, [0, 0, 1]]))
+    _, y, _ = outward @ (feet.mean(), len(alpha) - 1, 1)
+    gap = size[0] - 1 - y
+    if gap <= 0:
+        return warp
+    lower = np.array([[1, 0, 0], [0, 1, -gap], [0, 0, 1]])
+    return Warp(warp.matrix @ lower, warp.bend)
 
 
 def light_people(rng: np.random.Generator, foreground: np.ndarray) -> np.ndarray:

@@ -16,11 +16,16 @@ from data.augment import (
     sample_background_warp,
     sample_colours,
     sample_warp,
-    stand,
 )
 from data.degrade import GREY_SHARE
 from data.recipe import Recipe, carry_out
-from data.recombination import SECOND_SHARE, join_people, light_people, write_on_scene
+from data.recombination import (
+    SECOND_SHARE,
+    join_people,
+    light_people,
+    stand,
+    write_on_scene,
+)
 from data.sample import Sample
 from utils.errors import InputError
 from utils.files import AnyPath
