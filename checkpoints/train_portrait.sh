@@ -69,7 +69,7 @@ learn() {
         --data_root "$out/drawn" --portraits "$out/real" "$out/calm" --backgrounds "$out/scenes" \
         --replace_share 0.55 --empty_share 0.1 --recombine --degrade --augmentation strong --trimap_ellipse 15 \
         --schedule cosine --schedule_steps "$steps" --max_steps "$steps" --warmup_steps 50 --clip 1 --ema 0.998 \
-        --freeze_early --precision "${PRECISION:-auto}" --seed 7 --save_every 200 --panel_every 0 \
+        --precision "${PRECISION:-auto}" --seed 7 --save_every 200 --panel_every 0 \
         --val_portraits "$real" --val_split "$real/manifest.csv:val" --val_images 135 --val_every 400 "$@" "${resume[@]}"
 }
 if [ "$device" = cpu ]; then
@@ -82,25 +82,25 @@ if [ "$device" = gpu ] && [ -z "${STAGES:-}" ]; then # the first call, then the 
 fi
 coarse=(--no_refinement --loss_weights alpha=0 composite=0 laplacian=0 coarse_alpha_8=3 coarse_trimap_8=2
     --portrait_repeat 3 6 --edge_weight 1)
-small_crops=("${here[@]}" --crop_size $small --batch_size $batch --scale 0.4 2.2 --lr 1e-3 "${coarse[@]}"
-    --pretrained_file "$imagenet")
-learn 1 small_crops $first "${small_crops[@]}"
+small_crops=("${here[@]}" --crop_size $small --batch_size $batch --scale 0.4 2.2 --lr 1e-3 "${coarse[@]}")
+imagenet_first=(--pretrained_file "$imagenet" --freeze_early)
+learn 1 small_crops $first "${small_crops[@]}" "${imagenet_first[@]}"
 learn 2 large_crops $second "${here[@]}" --crop_size $large --batch_size $half --scale 0.4 2.2 --lr 5e-4 \
-    --init "$out/small_crops/logger/$(printf %010d $first).pth" "${coarse[@]}"
+    --freeze_early --init "$out/small_crops/logger/$(printf %010d $first).pth" "${coarse[@]}"
 # Edges come from exact alphas: the drawn portraits' count in full, the others' less.
 refinement=("${here[@]}" --crop_size $large --batch_size $half --scale 0.6 2.2 --lr 2e-3 --optimizer muon
-    --init_coarse "$out/large_crops/logger/$(printf %010d $second).pth" --freeze_coarse --refined_share 0.15
+    --init_coarse "$out/large_crops/logger/$(printf %010d $second).pth" --freeze_coarse --freeze_early --refined_share 0.15
     --portrait_repeat 1 6 --edge_weight 0.3 0.5)
 learn 3 refinement $third "${refinement[@]}"
 if [[ " $stages " = *" ablation "* ]]; then
-    learn ablation ablation/coarse 250 "${small_crops[@]}"
-    learn ablation ablation/without_blocks 250 "${small_crops[@]}" --set blocks=0
-    learn ablation ablation/without_imagenet 250 "${small_crops[@]:0:${#small_crops[@]}-2}" --no_pretrained
+    learn ablation ablation/coarse 250 "${small_crops[@]}" "${imagenet_first[@]}"
+    learn ablation ablation/without_blocks 250 "${small_crops[@]}" "${imagenet_first[@]}" --set blocks=0
+    learn ablation ablation/without_imagenet 250 "${small_crops[@]}" --no_pretrained
     for seed in 1 2 3; do
-        learn ablation ablation/with_CRA-$seed 150 "${refinement[@]}" --seed $seed
-        learn ablation ablation/without_CRA-$seed 150 "${refinement[@]}" --seed $seed --no_attention
+        learn ablation ablation/with_CRA-$seed 100 "${refinement[@]}" --seed $seed
+        learn ablation ablation/without_CRA-$seed 100 "${refinement[@]}" --seed $seed --no_attention
     done
-    for run in "$out"/ablation/*; do
+    for run in "$out"/ablation/*CRA*; do
         "$PYTHON" evaluate.py --src_train_dir "$run" --data_root "$out/held_out" --dataset PPM --protocol pad \
             --with_coarse --max_area 262144 --overwrite
     done

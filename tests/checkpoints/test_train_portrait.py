@@ -154,7 +154,7 @@ def test_an_ablation_changes_one_thing(recipe):
     }
     whole = by_name["coarse"][3:]
     assert by_name["without_blocks"][3:] == [*whole, "--set", "blocks=0"]
-    assert by_name["without_imagenet"][3:] == [*whole[:-2], "--no_pretrained"]
+    assert by_name["without_imagenet"][3:] == [*whole[:-3], "--no_pretrained"]
     for seed in "123":
         with_it, without = by_name[f"with_CRA-{seed}"], by_name[f"without_CRA-{seed}"]
         assert without[3:] == [*with_it[3:], "--no_attention"]
