@@ -18,6 +18,7 @@ import numpy as np
 from engine.prediction.outputs import LayerMaker, read_background
 from engine.prediction.photos import Predictor
 from engine.prediction.predictors import load_predictor, needs_torch
+from utils.arguments import OneSentenceParser
 from utils.errors import InputError, run_script
 from utils.files import AnyPath
 from utils.images import read_photo
@@ -29,7 +30,7 @@ KEPT = 600  # seconds that uploads and results stay on the disk
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = OneSentenceParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--checkpoint", type=Path, help=".pth or .onnx (default: what ships)")

@@ -15,11 +15,12 @@ from engine.export.export import export
 from engine.prediction.predictors import describe
 from models.checkpoint import DEFAULT_CHECKPOINT, model_from_checkpoint, read_checkpoint
 from models.config import CONFIGS
+from utils.arguments import OneSentenceParser
 from utils.errors import InputError, run_script
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = OneSentenceParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="a .pth")

@@ -26,7 +26,7 @@ from engine.prediction.outputs import LayerMaker, read_background
 from engine.prediction.photos import Predictor, predict_photos
 from engine.prediction.predictors import load_predictor, needs_torch
 from engine.prediction.videos import predict_videos
-from utils.arguments import join_dashes
+from utils.arguments import OneSentenceParser, join_dashes
 from utils.errors import InputError, run_script
 from utils.images import MAX_PIXELS, read_photo
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = OneSentenceParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from DemoData.layouts import TRAIN
+from utils.arguments import OneSentenceParser
 from utils.errors import InputError, run_script
 from utils.files import AnyPath
 from utils.images import pair_by_stem, read_alpha, read_photo, write_image
@@ -42,7 +43,7 @@ def contact_sheet(root: AnyPath, *, columns: int, rows: int, side: int) -> np.nd
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = OneSentenceParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--root", type=Path, default=Path("Datasets-demo"), help="a drawn folder")

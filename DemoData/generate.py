@@ -25,6 +25,7 @@ from DemoData.layouts import SCENES, TESTS, TRAIN, Layout
 from DemoData.people import KINDS
 from DemoData.portrait import draw_portrait
 from DemoData.scenes import NAMES, USUAL, draw_scene
+from utils.arguments import OneSentenceParser
 from utils.errors import InputError, run_script
 from utils.files import AnyPath, atomic_path
 from utils.images import write_image
@@ -163,7 +164,7 @@ def _generate(
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = OneSentenceParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--root", type=Path, default=Path("Datasets-demo"), help="folder to make")

@@ -21,6 +21,7 @@ from data.check import report
 from data.folders import check_sizes
 from data.foregrounds import SOLVED, solve_portrait
 from P3MData.layout import folders
+from utils.arguments import OneSentenceParser
 from utils.errors import InputError, run_script
 from utils.files import AnyPath
 from utils.foreground import METHODS
@@ -80,7 +81,7 @@ def _try_portrait(paths: Mapping[str, Path], *, method: str) -> str | None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
+    parser = OneSentenceParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data_root", type=Path, default=Path("Datasets"), help="holds P3M-10K")

@@ -8,7 +8,6 @@ A drawn portrait with all its layers, in memory; time is the one thread's CPU ti
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -22,6 +21,8 @@ from data.sample import Sample
 from DemoData.portrait import draw_portrait
 from DemoData.scenes import draw_scene
 from P3MData.data_loader import TrainingSet
+from utils.arguments import OneSentenceParser
+from utils.errors import run_script
 from utils.images import write_image
 
 
@@ -60,7 +61,7 @@ def time_samples(data: TrainingSet, count: int) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = OneSentenceParser(description=__doc__)
     parser.add_argument("--count", type=int, default=40, help="samples of each kind")
     args = parser.parse_args()
     cv2.setNumThreads(1)
@@ -89,4 +90,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

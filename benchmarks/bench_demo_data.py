@@ -12,10 +12,12 @@ import time
 from pathlib import Path
 
 from DemoData.generate import generate
+from utils.arguments import OneSentenceParser
+from utils.errors import run_script
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = OneSentenceParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--train", type=int, default=128, help="portraits to draw")
@@ -45,4 +47,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

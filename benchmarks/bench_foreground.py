@@ -8,7 +8,6 @@ closed form's throughput, and a composite within 1/255 of the photo on average.
 
 from __future__ import annotations
 
-import argparse
 import resource
 import time
 from collections.abc import Callable
@@ -19,6 +18,8 @@ import numpy as np
 from pymatting import estimate_foreground_cf
 
 from DemoData.portrait import Portrait, draw_portrait
+from utils.arguments import OneSentenceParser
+from utils.errors import run_script
 from utils.foreground import solve_fg_bg
 
 Solver = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -54,7 +55,7 @@ def measure(solve: Solver, portrait: Portrait) -> tuple[float, float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = OneSentenceParser(description=__doc__)
     parser.add_argument("--count", type=int, default=3, help="portraits")
     parser.add_argument("--size", type=int, default=1080, help="side in pixels")
     args = parser.parse_args()
@@ -76,4 +77,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -24,13 +24,15 @@ from DemoData.generate import generate
 from models import load_model
 from models.checkpoint import latest_checkpoint
 from models.inference import PRECISIONS
+from utils.arguments import OneSentenceParser
+from utils.errors import run_script
 from utils.parallel import count_cores
 
 FIRST = 50  # steps
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = OneSentenceParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--steps", type=int, default=3400)
@@ -93,4 +95,4 @@ def report(run: Path, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -24,6 +24,8 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from utils.arguments import OneSentenceParser
+from utils.errors import run_script
 from utils.metrics import connectivity_error, gradient_error, measure
 from utils.trimap import trimap_from_alpha
 
@@ -101,7 +103,7 @@ def peak(*, reset: bool = False) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = OneSentenceParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repeats", type=int, default=3)
@@ -132,4 +134,4 @@ def compare(folder: Path, repeats: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -17,6 +17,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from DemoData.portrait import draw_portrait
+from utils.arguments import OneSentenceParser
+from utils.errors import run_script
 from utils.images import pair_by_stem, read_alpha, read_photo, write_image
 from utils.metrics import COLUMNS
 from utils.parallel import map_files
@@ -47,7 +49,7 @@ def make_row(index: int, pairs: list[dict[str, Path]]) -> Row:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = OneSentenceParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--photos", type=Path)
@@ -69,4 +71,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -29,13 +29,15 @@ from engine.training.verdict import check
 from models.checkpoint import load_model
 from models.config import CONFIGS
 from models.matting import build_model
+from utils.arguments import OneSentenceParser
+from utils.errors import run_script
 from utils.memory import keep_freed_memory
 from utils.parallel import count_cores
 
 
 def main() -> None:
     on_gpu = torch.cuda.is_available()
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = OneSentenceParser(description=__doc__)
     parser.add_argument("--model_version", choices=CONFIGS, default="model" if on_gpu else "demo")
     parser.add_argument("--crop_size", type=int, default=896 if on_gpu else 384)
     parser.add_argument("--batch_size", type=int, default=8)
@@ -100,4 +102,4 @@ def measure(args: argparse.Namespace, settings: dict) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -27,6 +27,8 @@ from engine.prediction.outputs import LayerMaker, read_background
 from engine.prediction.photos import Predictor
 from engine.prediction.predictors import load_predictor
 from engine.prediction.videos import predict_video
+from utils.arguments import OneSentenceParser
+from utils.errors import run_script
 from utils.sequence_metrics import measure_sequence
 from utils.video.frame import PLAIN, Frame
 from utils.video.smoothing import TemporalFilter
@@ -97,7 +99,7 @@ def measure_memory(predictor: Predictor, side: int, count: int) -> tuple[float, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = OneSentenceParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--checkpoint", type=Path)
@@ -120,4 +122,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

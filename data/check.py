@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from data.folders import READERS, check_sizes, check_trimap
+from utils.arguments import OneSentenceParser
 from utils.errors import InputError
 from utils.files import AnyPath
 from utils.images import list_layer, match_stems, read_size
@@ -79,7 +80,7 @@ def inspect_samples(
 
 def loader_parser(description: str | None) -> argparse.ArgumentParser:
     """The flags that all the data loaders' commands share."""
-    parser = argparse.ArgumentParser(
+    parser = OneSentenceParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data_root", type=Path, default=Path("Datasets"), help="holds the data")

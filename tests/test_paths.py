@@ -44,7 +44,7 @@ from utils.video.files import open_reader, open_writer
 
 ROOT = Path(__file__).parents[1]
 # Records of what find_sources and plan_jobs have found; nobody else makes them.
-RECORDS = {"Source.path", "Source.relative", "Job.source", "Job.outputs"}
+RECORDS = {"Media.path", "Media.relative", "Job.source", "Job.outputs"}
 
 
 def narrow(annotation):

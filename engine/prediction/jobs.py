@@ -24,7 +24,7 @@ VIDEO_FORMATS = ("prores", "vp9", "png")
 
 
 @dataclass(frozen=True)
-class Source:
+class Media:
     """One file to read, and where it stands in the tree that the outputs keep."""
 
     path: Path
@@ -67,7 +67,7 @@ def is_video(path: AnyPath) -> bool:
 
 def find_sources(
     text: str, lines: Iterable[str] = (), *, skip: AnyPath | None = None
-) -> list[Source]:
+) -> list[Media]:
     """Find what `--input` names; one line tells what a folder or glob holds beside it.
 
     Args:
@@ -84,21 +84,21 @@ def find_sources(
     path, skip = Path(text), Path(skip) if skip else None
     if text == "-":
         listed = [Path(line) for line in (line.strip("\r\n") for line in lines) if line.strip()]
-        sources = [Source(path, path.relative_to(path.anchor)) for path in listed]
+        sources = [Media(path, path.relative_to(path.anchor)) for path in listed]
     elif CAMERA.fullmatch(text):
-        sources = [Source(path, Path(text.replace(":", "")))]
+        sources = [Media(path, Path(text.replace(":", "")))]
     elif path.is_dir():
         if skip and skip.resolve() == path.resolve():
             raise InputError(f"--output {skip} is the input folder; name another")
         files = _files_below(path, skip)
         photos = [file for file in files if file.suffix.lower() in PHOTO_ENDINGS]
         print_counts(text, set(files) - set(photos))
-        sources = [Source(photo, photo.relative_to(path)) for photo in photos]
+        sources = [Media(photo, photo.relative_to(path)) for photo in photos]
     elif path.is_file():
         if path.suffix.lower() not in PHOTO_ENDINGS | VIDEO_ENDINGS:
             known = " ".join(sorted(PHOTO_ENDINGS | VIDEO_ENDINGS))
             raise InputError(f"{path} has an ending that is not known; known are {known}")
-        sources = [Source(path, Path(path.name))]
+        sources = [Media(path, Path(path.name))]
     elif glob.has_magic(text):
         base = Path(re.split(r"[^/\\]*[*?\[]", text, maxsplit=1)[0])
         files = [Path(name) for name in sorted(glob.glob(text, recursive=True))]
@@ -106,7 +106,7 @@ def find_sources(
             files = [file for file in files if skip.resolve() not in file.resolve().parents]
         media = [file for file in files if file.suffix.lower() in PHOTO_ENDINGS | VIDEO_ENDINGS]
         print_counts(text, (file for file in set(files) - set(media) if file.is_file()))
-        sources = [Source(file, file.relative_to(base)) for file in media]
+        sources = [Media(file, file.relative_to(base)) for file in media]
     else:
         raise MissingError(f"{text} is not there; --input takes a photo, a video, a folder or '*'")
     if not sources:
@@ -161,7 +161,7 @@ def output_is_file(output: AnyPath) -> bool:
     return not Path(output).is_dir() and is_media_name(output)
 
 
-def plan_job(source: Source, output: AnyPath, kinds: Sequence[str], formats: Formats) -> Job:
+def plan_job(source: Media, output: AnyPath, kinds: Sequence[str], formats: Formats) -> Job:
     """Say where the outputs go: <output>/<kind>/<tree>/<stem><ending>, or `output` itself.
 
     Args:
@@ -201,7 +201,7 @@ def plan_job(source: Source, output: AnyPath, kinds: Sequence[str], formats: For
 
 
 def plan_jobs(
-    sources: Sequence[Source], output: AnyPath | None, kinds: Sequence[str], formats: Formats
+    sources: Sequence[Media], output: AnyPath | None, kinds: Sequence[str], formats: Formats
 ) -> tuple[list[Job], list[InputError]]:
     """Plan every source; what can't be planned comes back as errors and doesn't stop the rest.
 

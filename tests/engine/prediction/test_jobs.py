@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.prediction.jobs import Formats, Source, find_sources, leave_existing, plan_jobs
+from engine.prediction.jobs import Formats, Media, find_sources, leave_existing, plan_jobs
 from utils.errors import InputError, MissingError
 
 
@@ -101,14 +101,14 @@ def test_outputs_keep_the_tree(photos, tmp_path):
     [("../b.jpg", "outside"), ("b.jpeg", "both be written")],
 )
 def test_one_bad_path_does_not_stop_the_rest(tmp_path, relative, words):
-    sources = [Source(Path("b.jpg"), Path("b.jpg")), Source(Path("x", relative), Path(relative))]
+    sources = [Media(Path("b.jpg"), Path("b.jpg")), Media(Path("x", relative), Path(relative))]
     jobs, errors = plan_jobs(sources, tmp_path, ["alpha"], Formats())
     assert [job.source for job in jobs] == [Path("b.jpg")]
     assert len(errors) == 1 and words in str(errors[0]) and relative in str(errors[0])
 
 
 def test_output_that_is_the_input(photos):
-    source = Source(photos / "a.PNG", Path("a.PNG"))
+    source = Media(photos / "a.PNG", Path("a.PNG"))
     _, errors = plan_jobs([source], photos / "a.PNG", ["cutout"], Formats())
     assert "is the input itself" in str(errors[0])
 
@@ -122,7 +122,7 @@ def test_output_that_is_another_input(tmp_path):
 
 
 def test_one_file_holds_one_kind_of_one_photo(photos, tmp_path):
-    source = Source(photos / "b.jpg", Path("b.jpg"))
+    source = Media(photos / "b.jpg", Path("b.jpg"))
     (job,), _ = plan_jobs([source], tmp_path / "me.png", ["cutout"], Formats())
     assert job.outputs == {"cutout": tmp_path / "me.png"}
     _, errors = plan_jobs([source], tmp_path / "me.png", ["cutout", "alpha"], Formats())

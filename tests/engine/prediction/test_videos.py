@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from engine.prediction import videos as video
-from engine.prediction.jobs import Formats, Job, Source, plan_job
+from engine.prediction.jobs import Formats, Job, Media, plan_job
 from engine.prediction.outputs import LayerMaker, read_background
 from engine.prediction.videos import predict_video, predict_videos, stop_at_ctrl_c
 from utils.errors import InputError
@@ -83,7 +83,7 @@ def test_a_broken_video_leaves_nothing_and_the_next_goes_on(tmp_path, monkeypatc
     readers = {"bad.mp4": FakeReader(20, broken=12), "good.mp4": FakeReader(3)}
     monkeypatch.setattr(video, "open_reader", lambda path, tell: nullcontext(readers[path.name]))
     jobs = [
-        plan_job(Source(Path(name), Path(name)), tmp_path, ["alpha"], Formats(video="png"))
+        plan_job(Media(Path(name), Path(name)), tmp_path, ["alpha"], Formats(video="png"))
         for name in readers
     ]
     bad, good = predict_videos(jobs, fake_predictor, LAYERS, quiet=True)
