@@ -84,8 +84,9 @@ def predict_alpha(
     Args:
         model: from load_model or build_model; for many photos from `prepare`.
         photo: (H, W, 3) uint8 RGB, any size from 1x1 up.
-        fit: how the sides become multiples of 128: "pad" replicates the right and bottom edge;
-            "resize" shrinks to the next lower ones (at least 128), as the paper's protocol does.
+        fit: how the sides become multiples of model.stride: "pad" replicates the right and bottom
+            edge;
+            "resize" shrinks to the next lower ones, at least one, as the paper's protocol does.
         precision: "fp32", "bf16", "fp16", or "auto": bf16 where the device has matrix units for it.
 
     Returns:
@@ -111,7 +112,7 @@ def predict(
     """As predict_alpha, with what the coarse network said.
 
     Args:
-        size: (height, width), multiples of 128, that fit="resize" resizes to; None: the next lower.
+        size: (height, width), multiples of model.stride, that fit="resize" resizes to; None: the next lower.
     """
     return predict_batch(model, [photo], fit=fit, size=size, precision=precision)[0]
 

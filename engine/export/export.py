@@ -48,7 +48,7 @@ def export(model: MattingModel, path: AnyPath, about: str) -> list[Comparison]:
     Args:
         model: in evaluation mode, float32, on the CPU.
         path: the ending decides the kind.
-        about: one line that says what the model is; kept in an .onnx, with the model's max_area.
+        about: one line that says what the model is; an .onnx keeps it, max_area and stride.
 
     Raises:
         InputError: another ending; a package is missing; or the file's alpha differs from
@@ -63,7 +63,7 @@ def export(model: MattingModel, path: AnyPath, about: str) -> list[Comparison]:
             torch.export.save(program, temporary)
             comparisons = compare(model, torch.export.load(temporary).module())
         else:
-            _save_onnx(program, temporary, about, model.max_area)
+            _save_onnx(program, temporary, about, model)
             comparisons = compare(model, _onnx_runner(temporary))
         worst = max(comparison.difference for comparison in comparisons)
         if not worst <= TOLERANCE:
@@ -75,7 +75,7 @@ def export(model: MattingModel, path: AnyPath, about: str) -> list[Comparison]:
 
 
 def _save_onnx(
-    program: torch.export.ExportedProgram, path: Path, about: str, max_area: int | None
+    program: torch.export.ExportedProgram, path: Path, about: str, model: MattingModel
 ) -> None:
     try:
         written: Any = torch.onnx.export(
@@ -91,8 +91,9 @@ def _save_onnx(
             f"{error.name} is not installed; pip install -r requirements-export.txt"
         ) from error
     written.model.metadata_props["about"] = about
-    if max_area:
-        written.model.metadata_props["max_area"] = str(max_area)
+    written.model.metadata_props["stride"] = str(model.stride)
+    if model.max_area:
+        written.model.metadata_props["max_area"] = str(model.max_area)
     written.save(str(path))
 
 
@@ -110,7 +111,7 @@ def compare(model: MattingModel, run: Run) -> list[Comparison]:
     """Compare an exported network with its model at several sizes, as batches of 1 and of 3.
 
     One of the photos is plain, of a colour in which the model finds nothing unknown, if there is
-    such a colour; another one's sides are no multiples of 128 before they are padded.
+    such a colour; another one's sides are no multiples of the stride before they are padded.
     """
     photos = [_cloudy_photo(256, 384), _cloudy_photo(200, 300), _plain_photo(model)]
     comparisons = []
@@ -135,7 +136,7 @@ def _cloudy_photo(height: int, width: int) -> np.ndarray:
 
 
 def _plain_photo(model: MattingModel) -> np.ndarray:
-    """(128, 128, 3) uint8 of one colour: the first with no unknown cell, or else the last tried."""
+    """(stride, stride, 3) uint8, of one colour: the first with no unknown cell, else the last."""
     network = prepare(model, "fp32")
     for colour in itertools.product((0, 128, 255), repeat=3):
         photo = np.full((model.stride, model.stride, 3), colour, np.uint8)

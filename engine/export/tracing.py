@@ -41,7 +41,7 @@ class ExportableModel(nn.Module):
         """What `predict.py` needs.
 
         Args:
-            image: (B, 3, H, W) RGB in [0, 1], sides multiples of 128.
+            image: (B, 3, H, W) RGB in [0, 1], sides multiples of the network's stride.
 
         Returns:
             alpha (B, 1, H, W) in [0, 1] and coarse trimap (B, H/8, W/8) uint8: 0, 1, 2 for
@@ -184,7 +184,7 @@ def _part(size: Any, window: int, shift: int) -> Tensor:
 
 
 def trace(model: MattingModel) -> torch.export.ExportedProgram:
-    """Trace the network for any batch and any sides that are multiples of 128."""
+    """Trace the network for any batch and any sides that are multiples of its stride."""
     side = torch.export.Dim
     sizes = {
         0: side("batch", min=1, max=4096),

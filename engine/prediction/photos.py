@@ -20,7 +20,7 @@ from utils.errors import InputError
 from utils.images import read_photo, write_image
 from utils.images.metadata import read_metadata
 
-PADDING = 128  # pixels; the network sees sides rounded up to a multiple of this
+PADDING = 32  # pixels; photos of one size once padded to this can be a batch of any network
 
 T = TypeVar("T")
 R = TypeVar("R")

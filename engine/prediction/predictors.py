@@ -118,9 +118,11 @@ def _load_onnx(path: AnyPath, precision: str) -> tuple[Predictor, str, int | Non
     if precision not in ("auto", "fp32"):
         raise InputError(f"{path} computes in fp32; leave --precision {precision} out")
     session = open_onnx(path)
+    facts = session.get_modelmeta().custom_metadata_map
+    stride = int(facts.get("stride", 128))  # files of before it was noted are all of 128
 
     def predict(photos: list[np.ndarray]) -> list[PlainMatte]:
-        padded = np.stack([pad_to_multiple(photo, PADDING) for photo in photos])
+        padded = np.stack([pad_to_multiple(photo, stride) for photo in photos])
         image = np.ascontiguousarray(padded.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
         alphas, classes = session.run(None, {"image": image})
         if not np.isfinite(alphas).all():
@@ -135,7 +137,6 @@ def _load_onnx(path: AnyPath, precision: str) -> tuple[Predictor, str, int | Non
             mattes.append(PlainMatte(alpha[:H, :W], trimap[:H, :W]))
         return mattes
 
-    facts = session.get_modelmeta().custom_metadata_map
     area = int(facts["max_area"]) if "max_area" in facts else None
     return predict, f"{path}, by ONNX Runtime: {facts.get('about', '')}", area
 

@@ -93,7 +93,7 @@ def count_parts(config: MattingConfig, size: tuple[int, int]) -> list[Part]:
 
     Args:
         config: the network's.
-        size: (height, width) that the coarse network sees, multiples of 128.
+        size: (height, width) that the coarse network sees, multiples of its stride.
     """
     model = build_model(config).eval()
     refinement = model.refinement_network

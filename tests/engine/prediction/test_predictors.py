@@ -137,3 +137,39 @@ def test_an_alpha_that_is_not_finite_is_never_written(tmp_path, monkeypatch, cap
     assert "another checkpoint" in told.replace("\n", " ")
     assert "Traceback" not in told
     assert not [path for path in tmp_path.rglob("out/**/*") if path.is_file()]
+
+
+class NotedSession(BrokenSession):
+    """Finds nobody, and notes the sizes it is given."""
+
+    def __init__(self, facts):
+        self.facts, self.shapes = facts, []
+
+    def run(self, _outputs, inputs):
+        B, _, H, W = inputs["image"].shape
+        self.shapes.append((H, W))
+        return np.zeros((B, 1, H, W), np.float32), np.zeros((B, H // 8, W // 8), np.uint8)
+
+    def get_modelmeta(self):
+        return SimpleNamespace(custom_metadata_map=self.facts)
+
+
+@pytest.mark.parametrize(("facts", "size"), [({}, (128, 256)), ({"stride": "32"}, (64, 160))])
+def test_an_exported_network_sees_photos_as_it_does_in_pytorch(monkeypatch, facts, size):
+    session = NotedSession(facts)
+    monkeypatch.setattr("engine.prediction.predictors.open_onnx", lambda _: session)
+    predictor, _ = load_predictor("a.onnx", device=None, precision="fp32")
+    predictor(photos((50, 130)))
+    assert session.shapes == [size]
+
+
+def test_photos_that_one_network_pads_alike_and_another_does_not_are_no_batch(
+    tmp_path, monkeypatch
+):
+    for i, photo in enumerate(photos((40, 40), (100, 100), (40, 40), (120, 100))):
+        write_image(tmp_path / "in" / f"{i}.png", photo)
+    command = ["predict.py", "--input", tmp_path / "in", "--output", tmp_path / "out", "--gpus"]
+    command += ["--batch_size", "2", "--write", "alpha"]  # the shipped network's stride is 32
+    monkeypatch.setattr("sys.argv", [*map(str, command)])
+    assert predict.main() == 0
+    assert len(list((tmp_path / "out").rglob("*.png"))) == 4
