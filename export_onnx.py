@@ -3,7 +3,8 @@
     python export_onnx.py --checkpoint train_root/mine/logger/0000100000.pth --output mine.onnx
 
 The ending of --output decides: .onnx (opset 20) or .pt2. Height, width and batch are free (sides
-are multiples of the network's stride, 32 or 128), and so is the number of regions. `predict.py --checkpoint mine.onnx` runs it.
+are multiples of the network's stride, 32 or 128), and so is the number of regions.
+`predict.py --checkpoint mine.onnx` runs it.
 """
 
 from __future__ import annotations

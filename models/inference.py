@@ -112,7 +112,8 @@ def predict(
     """As predict_alpha, with what the coarse network said.
 
     Args:
-        size: (height, width), multiples of model.stride, that fit="resize" resizes to; None: the next lower.
+        size: (height, width), multiples of model.stride, that fit="resize" resizes to; None: the
+            next lower.
     """
     return predict_batch(model, [photo], fit=fit, size=size, precision=precision)[0]
 
