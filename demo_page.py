@@ -30,9 +30,7 @@ KEPT = 600  # seconds that uploads and results stay on the disk
 
 
 def parse_args() -> argparse.Namespace:
-    parser = OneSentenceParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(__doc__)
     parser.add_argument("--checkpoint", type=Path, help=".pth or .onnx (default: what ships)")
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in")
     parser.add_argument("--port", type=int, default=7860)

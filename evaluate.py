@@ -37,9 +37,7 @@ from utils.results.rows import Row, average
 
 
 def parse_args() -> argparse.Namespace:
-    parser = OneSentenceParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(__doc__)
     add = parser.add_argument
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--src_train_dir", type=Path, help="run folder: its latest checkpoint")

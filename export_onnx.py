@@ -21,9 +21,7 @@ from utils.errors import InputError, run_script
 
 
 def parse_args() -> argparse.Namespace:
-    parser = OneSentenceParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(__doc__)
     parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="a .pth")
     parser.add_argument("--output", type=Path, required=True, help="an .onnx or .pt2 file")
     parser.add_argument("--overwrite", action="store_true", help="replace --output if it is there")

@@ -35,9 +35,7 @@ if TYPE_CHECKING:
 
 
 def parse_args() -> argparse.Namespace:
-    parser = OneSentenceParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(__doc__)
     add = parser.add_argument
     add("--input", required=True, help="photo, video, folder, glob, camera:0, - (list of paths)")
     add("--output", type=Path, help="folder, or file for one input and kind; none with --show")

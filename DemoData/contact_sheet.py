@@ -43,9 +43,7 @@ def contact_sheet(root: AnyPath, *, columns: int, rows: int, side: int) -> np.nd
 
 
 def parse_args() -> argparse.Namespace:
-    parser = OneSentenceParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(__doc__)
     parser.add_argument("--root", type=Path, default=Path("Datasets-demo"), help="a drawn folder")
     parser.add_argument("--output", type=Path, default=Path("demo_data.jpg"), help=".jpg or .png")
     parser.add_argument("--columns", type=int, default=4, help="pairs beside each other")

@@ -164,9 +164,7 @@ def _generate(
 
 
 def parse_args() -> argparse.Namespace:
-    parser = OneSentenceParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(__doc__)
     parser.add_argument("--root", type=Path, default=Path("Datasets-demo"), help="folder to make")
     parser.add_argument("--train", type=int, default=200, help="portraits for training")
     parser.add_argument("--test", type=int, default=8, help="portraits for each of four test sets")

@@ -12,7 +12,6 @@ form (larger unknown regions are solved at a smaller size), and 50 bytes per pix
 
 from __future__ import annotations
 
-import argparse
 import functools
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,9 +80,7 @@ def _try_portrait(paths: Mapping[str, Path], *, method: str) -> str | None:
 
 
 def main() -> int:
-    parser = OneSentenceParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(__doc__)
     parser.add_argument("--data_root", type=Path, default=Path("Datasets"), help="holds P3M-10K")
     parser.add_argument(
         "--method", choices=sorted(METHODS), default="ml", help="multilevel or closed form"

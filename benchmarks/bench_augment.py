@@ -61,7 +61,7 @@ def time_samples(data: TrainingSet, count: int) -> np.ndarray:
 
 
 def main() -> None:
-    parser = OneSentenceParser(description=__doc__)
+    parser = OneSentenceParser(__doc__)
     parser.add_argument("--count", type=int, default=40, help="samples of each kind")
     args = parser.parse_args()
     cv2.setNumThreads(1)

@@ -5,7 +5,6 @@ python -m benchmarks.bench_demo_data --num_workers 2
 
 from __future__ import annotations
 
-import argparse
 import resource
 import tempfile
 import time
@@ -17,9 +16,7 @@ from utils.errors import run_script
 
 
 def main() -> None:
-    parser = OneSentenceParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(__doc__)
     parser.add_argument("--train", type=int, default=128, help="portraits to draw")
     parser.add_argument("--size", type=int, default=768, help="side in pixels")
     parser.add_argument("--num_workers", type=int, default=2)

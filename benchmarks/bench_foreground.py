@@ -55,7 +55,7 @@ def measure(solve: Solver, portrait: Portrait) -> tuple[float, float, float]:
 
 
 def main() -> None:
-    parser = OneSentenceParser(description=__doc__)
+    parser = OneSentenceParser(__doc__)
     parser.add_argument("--count", type=int, default=3, help="portraits")
     parser.add_argument("--size", type=int, default=1080, help="side in pixels")
     args = parser.parse_args()

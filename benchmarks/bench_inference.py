@@ -11,7 +11,6 @@ unknown; time a region constant within 30 %; 4K at 15 % in 0.8 GB above the weig
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -43,9 +42,7 @@ SECTIONS = ("ratio", "regions", "memory", "bf16", "photo", "prepare")
 
 
 def main() -> None:
-    parser = OneSentenceParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(__doc__)
     add = parser.add_argument
     add("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
     add("--rounds", type=int, default=7)

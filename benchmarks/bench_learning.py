@@ -32,9 +32,7 @@ FIRST = 50  # steps
 
 
 def main() -> None:
-    parser = OneSentenceParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(__doc__)
     parser.add_argument("--steps", type=int, default=3400)
     parser.add_argument("--portraits", type=int, default=1600, help="drawn to train on")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")

@@ -10,7 +10,6 @@ arguments.
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import sys
 import tempfile
@@ -103,9 +102,7 @@ def peak(*, reset: bool = False) -> int:
 
 
 def main() -> None:
-    parser = OneSentenceParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(__doc__)
     parser.add_argument("--repeats", type=int, default=3)
     pred, true = make_case(SIZES[0], "person")
     assert np.isclose(connectivity_error(pred, true), published_connectivity(pred, true))

@@ -6,7 +6,6 @@ python benchmarks/bench_report.py                  # drawn portraits
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 import time
@@ -49,9 +48,7 @@ def make_row(index: int, pairs: list[dict[str, Path]]) -> Row:
 
 
 def main() -> None:
-    parser = OneSentenceParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(__doc__)
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--images", type=int, default=500)
     args = parser.parse_args()

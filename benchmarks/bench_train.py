@@ -37,7 +37,7 @@ from utils.parallel import count_cores
 
 def main() -> None:
     on_gpu = torch.cuda.is_available()
-    parser = OneSentenceParser(description=__doc__)
+    parser = OneSentenceParser(__doc__)
     parser.add_argument("--model_version", choices=CONFIGS, default="model" if on_gpu else "demo")
     parser.add_argument("--crop_size", type=int, default=896 if on_gpu else 384)
     parser.add_argument("--batch_size", type=int, default=8)

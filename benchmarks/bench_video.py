@@ -9,7 +9,6 @@ lower dtSSD and not raise MAD. Memory must not grow from the short clip to the l
 
 from __future__ import annotations
 
-import argparse
 import resource
 import tempfile
 import time
@@ -99,9 +98,7 @@ def measure_memory(predictor: Predictor, side: int, count: int) -> tuple[float, 
 
 
 def main() -> None:
-    parser = OneSentenceParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(__doc__)
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--side", type=int, default=512, help="of the frames, pixels")
     parser.add_argument("--count", type=int, default=40, help="frames of a clip")

@@ -8,7 +8,6 @@ the file's SHA-256, which checkpoints/README.md states.
 
 from __future__ import annotations
 
-import argparse
 from hashlib import sha256
 from pathlib import Path
 
@@ -26,9 +25,7 @@ ABOUT = "checkpoints/README.md says what it was trained on and what it can't do"
 
 
 def main() -> None:
-    parser = OneSentenceParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(__doc__)
     parser.add_argument("--train_dir", type=Path, required=True, help="the run: its latest weights")
     parser.add_argument("--output", type=Path, required=True, help="a .pth or .safetensors")
     parser.add_argument("--max_area", type=int, help="pixels to which larger photos are shrunk")

@@ -8,7 +8,6 @@ there already is kept.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +21,7 @@ from utils.images import resize_antialiased, write_image
 
 
 def main() -> None:
-    parser = OneSentenceParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(__doc__)
     parser.add_argument("--portraits", type=Path, required=True, help="folder to read")
     parser.add_argument("--split", metavar="FILE.csv:PART", help="those of them in this part alone")
     parser.add_argument("--side", type=int, required=True, help="pixels of the shorter side")

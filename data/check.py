@@ -80,9 +80,7 @@ def inspect_samples(
 
 def loader_parser(description: str | None) -> argparse.ArgumentParser:
     """The flags that all the data loaders' commands share."""
-    parser = OneSentenceParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(description)
     parser.add_argument("--data_root", type=Path, default=Path("Datasets"), help="holds the data")
     parser.add_argument("--check", action="store_true", help="name every fault; exit 1 if any")
     parser.add_argument("--fast", action="store_true", help="with --check: read headers only")

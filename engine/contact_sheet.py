@@ -10,7 +10,6 @@ photos may not be shown. --checkpoint is a .pth or a run folder.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
@@ -86,9 +85,7 @@ def _to_8_bits(values: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    parser = OneSentenceParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneSentenceParser(__doc__)
     add = parser.add_argument
     add("--checkpoint", type=Path, required=True, help=".pth, or a run folder: its latest")
     add("--data_root", type=Path, default=Path("Datasets"), help="folder that holds P3M-10K")

@@ -11,7 +11,14 @@ from utils.errors import InputError
 
 
 class OneSentenceParser(argparse.ArgumentParser):
-    """Tells of a wrong value in one sentence, without the usage text before it."""
+    """Tells of a wrong value in one sentence, without the usage text before it.
+
+    A module's docstring is a description; its lines stay as they are.
+    """
+
+    def __init__(self, description: str | None = None, **options: Any) -> None:
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(description=description, **options)
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; see --help")

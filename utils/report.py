@@ -149,11 +149,7 @@ def gain(systems: Sequence[System], metric: str) -> float:
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = OneSentenceParser(
-        prog="python -m utils.report",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = OneSentenceParser(__doc__, prog="python -m utils.report")
     compare = parser.add_subparsers(required=True).add_parser("compare", help="a table of systems")
     add = compare.add_argument
     add("csv", type=Path, nargs="+", help="CSVs of evaluate.py; the first is the reference")
