@@ -129,7 +129,10 @@ def initial_model(settings: dict[str, Any]) -> MattingModel:
         model.max_area = source.max_area
         return model
     if settings["pretrained"] or settings["pretrained_file"]:
-        model.coarse_network.backbone.load_imagenet(settings["pretrained_file"])
+        try:
+            model.coarse_network.backbone.load_imagenet(settings["pretrained_file"])
+        except InputError as error:
+            raise type(error)(f"{error} (--pretrained_file FILE or --no_pretrained)") from error
     return model
 
 

@@ -139,7 +139,7 @@ def latest_checkpoint(train_dir: AnyPath) -> Path:
     """
     train_dir = Path(train_dir)
     if not train_dir.is_dir():
-        raise MissingError(f"run folder {train_dir} is not there; train.py --train_dir makes one")
+        raise MissingError(f"run folder {train_dir} is not there; train.py makes one")
     found = [path for path in (train_dir / "logger").glob("*.pth") if _STEP.fullmatch(path.stem)]
     if not found:
         raise MissingError(

@@ -68,7 +68,7 @@ class Backbone(nn.Module):
         Raises:
             InputError: this backbone has no such stages of its own.
         """
-        raise InputError(f"--freeze_early is not for {self.name}: it has no stage at stride 4")
+        raise InputError(f"freeze_early is not for {self.name}: it has no stage at stride 4")
 
     def normalise(self, image: Tensor) -> Tensor:
         """The image as timm's network expects it, in the type of its weights."""
@@ -224,8 +224,8 @@ def read_imagenet(name: str, file: AnyPath | None) -> dict[str, Tensor]:
     """
     given = _weights_in(file, name) if file else None
     refusal = InputError(
-        f"{file} holds no weights of timm's {name}; give a file of that network with"
-        " --pretrained_file, or use --no_pretrained"
+        f"{file} holds no weights of timm's {name}; give a file of that network, or begin with"
+        " random weights"
     )
     if given == {}:
         raise refusal
@@ -243,8 +243,7 @@ def read_imagenet(name: str, file: AnyPath | None) -> dict[str, Tensor]:
         reason = str(error).splitlines()[:1] if isinstance(error, OSError) else []
         raise MissingError(
             f"ImageNet weights of {name} cannot be had ({(reason or [type(error).__name__])[0]}):"
-            " connect to timm's hub, or give a file from it with --pretrained_file FILE, or use"
-            " --no_pretrained"
+            " connect to timm's hub, or give a file from it, or begin with random weights"
         ) from error
     weights = source.state_dict()
     # timm passes over names that it doesn't find, and would leave those weights random.

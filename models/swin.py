@@ -121,5 +121,5 @@ class SwinBackbone(Backbone):
         except RuntimeError as error:
             raise InputError(
                 f"ImageNet weights of {self.name} do not fit this configuration, whose widths or"
-                " depths are its own; use --no_pretrained"
+                " depths are its own; begin with random ones"
             ) from error

@@ -1,6 +1,7 @@
 """What imports what, and the page that says what stands where."""
 
 import ast
+import re
 import runpy
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -53,6 +54,11 @@ def test_imports_point_one_way(module):
 
 def test_no_imports_run_in_a_circle():
     TopologicalSorter({name: imports(path) for name, path in MODULES.items()}).prepare()
+
+
+def test_the_network_knows_no_command_line():
+    files = (path for name, path in MODULES.items() if name.startswith("models"))
+    assert not [f for f in files if re.search(r"[\s\"'`]--\w", f.read_text(encoding="utf-8"))]
 
 
 def test_the_page_of_the_structure_is_that_of_today():

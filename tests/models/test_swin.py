@@ -49,7 +49,7 @@ def test_imagenet_weights_that_cannot_be_had_name_both_ways(tmp_path, monkeypatc
         raise ConnectionError("no route to the hub")
 
     monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(MissingError, match=r"--pretrained_file FILE.*--no_pretrained"):
+    with pytest.raises(MissingError, match=r"or give a file from it, or begin with random weights"):
         backbone.load_imagenet()
 
 

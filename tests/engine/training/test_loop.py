@@ -512,6 +512,12 @@ def test_edges_that_do_not_count_have_no_loss_at_full_size(run, portraits, tmp_p
     ]
 
 
+def test_weights_that_do_not_fit_name_the_flags_that_help(run, tmp_path):
+    torch.save({"a": torch.zeros(1)}, tmp_path / "other.pth")
+    with pytest.raises(InputError, match=r"other\.pth.*\(--pretrained_file FILE or --no_pret"):
+        run(tmp_path / "run", pretrained_file=tmp_path / "other.pth", no_pretrained=None)
+
+
 def test_ones_own_portraits_can_be_what_validation_measures(run, portraits, tmp_path):
     own = {"val_portraits": [portraits / "real"], "val_split": f"{portraits}/table.csv:val"}
     small = build_model(TINY)
@@ -552,7 +558,7 @@ def test_frozen_early_stages_stay_while_the_rest_learns(run, tmp_path, monkeypat
 
 
 def test_early_stages_that_are_not_there_are_told(run, tmp_path):
-    with pytest.raises(InputError, match="--freeze_early is not for swin_tiny"):
+    with pytest.raises(InputError, match="freeze_early is not for swin_tiny"):
         run(tmp_path / "run", freeze_early=True)
 
 
