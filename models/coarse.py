@@ -19,6 +19,8 @@ STRIDES = (32, 16, 8)  # of the predictions
 class CoarseOutput(NamedTuple):
     """Predictions at strides 32, 16 and 8, in this order; the last is the one that is used.
 
+    A network folded for inference predicts the last alone.
+
     Attributes:
         alpha_logits: three of (B, 1, h, w), always float32; the coarse alpha is their sigmoid.
         trimap_logits: three of (B, 3, h, w), channels (background, unknown, foreground).
@@ -79,5 +81,12 @@ class CoarseNetwork(nn.Module):
     def _predict(self, heads: nn.ModuleList, levels: list[Tensor]) -> list[Tensor]:
         return [
             F.pixel_shuffle(head(x), factor)
-            for head, x, factor in zip(heads, levels[-3:], self.factors, strict=True)
+            for head, x, factor in zip(
+                heads, levels[-len(heads) :], self.factors[-len(heads) :], strict=True
+            )
         ]
+
+    def fold(self) -> None:
+        """Make it faster for inference, which reads the predictions of the last level alone."""
+        self.backbone.fold()
+        self.alpha_heads, self.trimap_heads = self.alpha_heads[-1:], self.trimap_heads[-1:]

@@ -39,7 +39,8 @@ def fold_for_inference(model: MattingModel, dtype: torch.dtype = torch.float32) 
     """A copy in evaluation mode that computes what `model` computes, faster; it cannot be trained.
 
     Batch norms are folded into their convolutions and the normalisation of colours into the patch
-    embedding; attention is fused; convolutions are laid out channels last.
+    embedding; Swin's biases and masks are constants; heads that only training reads are left out;
+    convolutions are laid out channels last.
 
     Args:
         model: stays as it is, whatever mode it is in; not a folded one.
@@ -48,7 +49,7 @@ def fold_for_inference(model: MattingModel, dtype: torch.dtype = torch.float32) 
     device = next(model.parameters()).device
     folded = copy.deepcopy(model).eval().requires_grad_(False)
     folded.folded = True
-    folded.coarse_network.backbone.fold()
+    folded.coarse_network.fold()
     for module in list(folded.modules()):
         _fold_batch_norm(module)
         if device.type == "cpu":

@@ -7,6 +7,8 @@ from typing import Any
 
 import timm
 import torch
+import torch.nn.functional as F
+from timm.models.swin_transformer import SwinTransformerBlock, WindowAttention
 from torch import Tensor, nn
 
 from models.pyramid import Backbone, read_imagenet
@@ -36,6 +38,54 @@ def convolutional_stem(widths: Sequence[int], outputs: int) -> nn.Sequential:
             nn.Sequential(conv, nn.BatchNorm2d(width), nn.LeakyReLU(0.1, inplace=True)),
         )
     return nn.Sequential(*layers, nn.Conv2d(c, outputs, 3, 2, padding=1))
+
+
+class FoldedAttention(WindowAttention):
+    """timm's for weights that no longer change: position bias and mask are one constant.
+
+    Attributes:
+        biases: (4, heads, L, L) by the kind of window that FoldedBlock tells; (1, heads, L, L)
+            where windows are not shifted.
+    """
+
+    biases: Tensor
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(B * windows, L, C) -> the same; mask: (windows,) their kinds."""
+        biases = self.biases
+        if mask is not None:
+            biases = biases.index_select(0, mask.repeat(len(x) // len(mask)))
+        qkv = self.qkv(x).unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        x = F.scaled_dot_product_attention(*qkv.unbind(0), attn_mask=biases)
+        return self.proj(x.transpose(1, 2).flatten(2))
+
+
+class FoldedBlock(SwinTransformerBlock):
+    """timm's, with FoldedAttention. Only the last row and column of windows mix what lay apart."""
+
+    def get_attn_mask(self, x: Tensor | None = None, *_: Any, **__: Any) -> Tensor | None:
+        """(windows,) for the windows of (B, H, W, C): 0, plus 2 in the last row, 1 in the last
+        column."""
+        if x is None or not any(self.shift_size):
+            return None
+        (high, wide), (H, W) = self.window_size, x.shape[1:3]
+        kinds = torch.zeros(H // high, W // wide, dtype=torch.int64, device=x.device)
+        kinds[-1] += 2
+        kinds[:, -1] += 1
+        return kinds.flatten()
+
+
+def fold_block(block: SwinTransformerBlock) -> None:
+    """Make it a FoldedBlock."""
+    attention: Any = block.attn
+    high, wide = block.window_size
+    biases = attention._get_rel_pos_bias().detach()
+    # Two rows and columns of windows show every kind of mask once.
+    mask = block.get_attn_mask(biases.new_empty(1, 2 * high, 2 * wide, 1))
+    biases = biases if mask is None else biases + mask[:, None]
+    attention.register_buffer("biases", biases, persistent=False)
+    del attention.relative_position_bias_table
+    attention.__class__, block.__class__ = FoldedAttention, FoldedBlock
 
 
 class SwinBackbone(Backbone):
@@ -93,7 +143,7 @@ class SwinBackbone(Backbone):
         return [feature.permute(0, 3, 1, 2) for feature in features]
 
     def fold(self) -> None:
-        """Put mean and std into the patch embedding, and fuse attention.
+        """Put mean and std into the patch embedding, and biases and masks into the attention.
 
         A convolutional stem keeps them: beyond the border it sees zeros, which stand for the mean.
         """
@@ -105,8 +155,8 @@ class SwinBackbone(Backbone):
                 project.bias.sub_((project.weight * self.mean).sum(dim=(1, 2, 3)))
             self.folded = True
         for module in self.pyramid.modules():
-            if hasattr(module, "fused_attn"):
-                module.fused_attn = True
+            if isinstance(module, SwinTransformerBlock):
+                fold_block(module)
 
     def load_imagenet(self, file: AnyPath | None = None) -> None:
         """As Backbone.load_imagenet. The 4x4 patch kernel is stretched by nearest neighbour and

@@ -11,7 +11,7 @@ from models.folding import fold_for_inference
 from models.regions import select_cells
 
 SMALL = MattingConfig(
-    embed_dim=16, depths=(1, 1, 2, 1), num_heads=(1, 1, 2, 2), decoder_widths=(8, 8, 8)
+    embed_dim=16, depths=(2, 1, 2, 1), num_heads=(1, 1, 2, 2), decoder_widths=(8, 8, 8)
 )
 
 
@@ -25,7 +25,7 @@ def randomised(config):
     torch.manual_seed(0)
     model = build_model(config)
     for name, value in {**dict(model.named_parameters()), **dict(model.named_buffers())}.items():
-        if name.endswith(("running_mean", "bias", "position_bias")):
+        if name.endswith(("running_mean", "bias", "bias_table")):
             torch.nn.init.normal_(value.data, std=0.3)
         elif name.endswith("running_var"):
             torch.nn.init.uniform_(value.data, 0.5, 2)
@@ -39,9 +39,8 @@ def test_folded_network_gives_the_same_numbers(stem):
     folded = fold_for_inference(model)
     image = torch.rand(2, 3, 256, 384)
     ours, theirs = model.coarse(image), folded.coarse(image)
-    for kind in range(2):
-        for level in range(3):
-            torch.testing.assert_close(ours[kind][level], theirs[kind][level], rtol=0, atol=1e-5)
+    for trained, (alone,) in zip(ours, theirs, strict=True):  # the other levels are not computed
+        torch.testing.assert_close(trained[-1], alone, rtol=0, atol=1e-5)
     coarse_alpha = torch.rand(2, 1, 32, 48)
     cells = select_cells(torch.rand(2, 3, 32, 48))
     before = model.refine_cells(image, coarse_alpha, cells)
