@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -70,23 +72,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         scenes = Path(folder)
         write_image(scenes / "scene.png", draw_scene(np.random.default_rng(0), 1200))
-        for version in ("V1", "V2"):
-            for replace in (0.0, 1.0):
-                for degrade in (False, True):
-                    data = TrainingSet(
-                        portrait,
-                        version=version,
-                        backgrounds=scenes,
-                        replace=replace,
-                        degrade=degrade,
-                    )
-                    times = time_samples(data, args.count)
-                    kind = f"{version}, {'new' if replace else 'own'} background"
-                    kind += ", degraded" * degrade
-                    print(
-                        f"{kind}: mean {times.mean():.0f} ms, median {np.median(times):.0f} ms, "
-                        f"largest {times.max():.0f} ms"
-                    )
+        for version, share, degrade in product(("V1", "V2"), (0.0, 1.0), (False, True)):
+            settings: dict[str, Any] = {"version": version, "replace": share, "degrade": degrade}
+            data = TrainingSet(portrait, backgrounds=scenes, **settings)
+            times = time_samples(data, args.count)
+            kind = f"{version}, {'new' if share else 'own'} background" + ", degraded" * degrade
+            print(
+                f"{kind}: mean {times.mean():.0f} ms, median {np.median(times):.0f} ms, "
+                f"largest {times.max():.0f} ms"
+            )
 
 
 if __name__ == "__main__":

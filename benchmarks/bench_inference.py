@@ -1,4 +1,4 @@
-"""Inference against the backbone alone, per region, in memory and in bf16, in one run.
+"""Inference against the backbone alone, per region and in bf16, in one run.
 
     python -m benchmarks.bench_inference --checkpoint checkpoints/portrait.pth
     python -m benchmarks.bench_inference --only ratio --rounds 15
@@ -6,7 +6,7 @@
 The paper's network with random weights; the unknown cells lie along a person's outline. The floor
 is the Swin-T as timm builds it, in float32. Rounds alternate between what is compared, and ratios
 are medians over rounds. Targets, on two cores: 1.4 and 1.6 x the floor at HD and 4K with 7 %
-unknown; time a region constant within 30 %; 4K at 15 % in 0.8 GB above the weights, 8K in 6 GB.
+unknown; time a region constant within 30 %. Memory: profile_model.py.
 """
 
 from __future__ import annotations
@@ -27,55 +27,40 @@ from DemoData.generate import generate
 from DemoData.portrait import draw_portrait
 from engine.distributed import choose_gpus, use_device
 from engine.evaluation.provenance import device_name
-from engine.profiling.measuring import measure_peak, synchronise
+from engine.profiling.measuring import synchronise
 from engine.profiling.profile import forced_cells, portrait_maps
 from models import CONFIGS, MattingModel, build_model, load_model, predict_alpha, prepare
 from models.config import with_settings
 from models.folding import fold_for_inference
 from P3MData.data_loader import P3MDataset
-from utils.arguments import OneSentenceParser
+from utils.arguments import OneSentenceParser, number
+from utils.errors import run_script
 from utils.metrics import measure
 from utils.parallel import count_cores
 
 HD, UHD, EIGHT_K = (1152, 1792), (2304, 3456), (4352, 7680)  # 8K is 4320x7680, padded
-SECTIONS = ("ratio", "regions", "memory", "bf16", "photo", "prepare")
 
 
 def main() -> None:
     parser = OneSentenceParser(__doc__)
     add = parser.add_argument
-    add("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
-    add("--rounds", type=int, default=7)
+    add("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    add("--rounds", type=number(int, 1), default=7)
     add("--model_version", choices=CONFIGS, default="model", help="the network with random weights")
     add("--set", nargs="+", default=[], metavar="FIELD=VALUE", help="of that, as depths=(2,2,2,2)")
     add("--checkpoint", type=Path, nargs="+", default=[], help="trained ones, for photo and bf16")
     add("--gpus", type=int, nargs="*", help="one; none after it: the CPU")
-    add("--num_threads", type=int, default=count_cores())
-    add(
-        "--processor_time",
-        action="store_true",
-        help="a CPU's time over all threads, for machines that others use, too",
-    )
+    add("--num_threads", type=number(int, 1), default=count_cores())
     args = parser.parse_args()
     torch.set_num_threads(args.num_threads)
     device = use_device(choose_gpus(args.gpus), 0)
-    what = "processor time" if args.processor_time else "wall time"
-    print(f"{device_name(device)}, {args.num_threads} threads, torch {torch.__version__}, {what}")
+    print(f"{device_name(device)}, {args.num_threads} threads, torch {torch.__version__}")
     torch.manual_seed(0)
     config = with_settings(CONFIGS[args.model_version], args.set)
-    model = build_model(config).eval().to(device)
-    bench = Bench(model, device, args.rounds, args.processor_time)
-    sections: dict[str, Callable[[], None]] = {
-        "ratio": bench.compare_with_backbone,
-        "regions": bench.time_regions,
-        "memory": bench.measure_memory,
-        "bf16": partial(bench.compare_bf16, args.checkpoint),
-        "photo": partial(bench.time_photo, args.checkpoint),
-        "prepare": bench.time_preparation,
-    }
+    bench = Bench(build_model(config).eval().to(device), device, args.rounds, args.checkpoint)
     with torch.inference_mode():
         for name in args.only:
-            sections[name]()
+            SECTIONS[name](bench)
 
 
 @dataclass(frozen=True)
@@ -85,33 +70,29 @@ class Bench:
     model: MattingModel
     device: torch.device
     rounds: int
-    processor_time: bool
+    checkpoints: Sequence[Path]
 
     def photo(self, size: tuple[int, int]) -> Tensor:
         """(1, 3, H, W) in [0, 1], channels last, as inference gives it to the network."""
         return torch.rand(1, *size, 3, device=self.device).permute(0, 3, 1, 2)
-
-    def clock(self) -> float:
-        synchronise(self.device)
-        return time.process_time() if self.processor_time else time.perf_counter()
 
     def alternate(self, runs: Mapping[str, Callable[[], Any]]) -> dict[str, np.ndarray]:
         """Seconds of each run in each round; one more round before them warms up."""
         times: dict[str, list[float]] = {name: [] for name in runs}
         for turn in range(self.rounds + 1):
             for name, run in runs.items():
-                start = self.clock()
+                synchronise(self.device)
+                start = time.perf_counter()
                 run()
+                synchronise(self.device)
                 if turn:
-                    times[name].append(self.clock() - start)
+                    times[name].append(time.perf_counter() - start)
         return {name: np.array(seconds) for name, seconds in times.items()}
 
     def compare_with_backbone(self) -> None:
         """Coarse network, selection, neighbours, refinement and paste against Swin-T alone."""
-        network, backbone = (
-            prepare(self.model, "fp32"),
-            fold_for_inference(self.model).coarse_network.backbone,
-        )
+        network = prepare(self.model, "fp32")
+        backbone = fold_for_inference(self.model).coarse_network.backbone
         for size in (HD, UHD):
             image = self.photo(size)
             runs = {
@@ -145,32 +126,19 @@ class Bench:
             each = 1e6 * np.array([np.median(seconds), seconds.min()]) / int(name)
             print(f"  {name:>6} regions: {each[0]:.1f} us a region (least {each[1]:.1f})")
 
-    def measure_memory(self) -> None:
-        """Peak above the weights, with the photo, in float32."""
-        network = prepare(self.model, "fp32")
-        network(self.photo((128, 128)))  # weights are unpacked at first use
-        for size, unknown in ((UHD, 7), (UHD, 15), (EIGHT_K, 15)):
-            with forced_cells(network, *portrait_maps(cells_of(size), unknown)):
-                peak = measure_peak(partial(self.run_once, network, size), self.device)
-            amount = "unknown here" if peak is None else f"{peak / 1e9:.2f} GB"
-            print(f"  {size[0]}x{size[1]}, {unknown} % unknown: peak {amount}")
-
-    def run_once(self, network: MattingModel, size: tuple[int, int]) -> None:
-        network(self.photo(size))
-
-    def time_photo(self, checkpoints: Sequence[Path]) -> None:
+    def time_photo(self) -> None:
         """From an array of 1080x1440 to its alpha, for each trained network."""
         drawn = draw_portrait(np.random.default_rng(5), 1440).image
         photo = np.ascontiguousarray(drawn[:, 180:1260])  # 1440 high, 1080 wide
         runs = {}
-        for path in checkpoints:
+        for path in self.checkpoints:
             for precision in ("fp32", "bf16"):
                 network = prepare(load_model(path, self.device), precision)
                 runs[f"{path.name} {precision}"] = partial(predict_alpha, network, photo)
         for name, seconds in self.alternate(runs).items():
             print(f"  {name}: {told(seconds)}")
 
-    def compare_bf16(self, checkpoints: Sequence[Path]) -> None:
+    def compare_bf16(self) -> None:
         """bf16 against our own float32: time at HD, and the alphas of a trained network."""
         image = self.photo(HD)
         maps = portrait_maps(cells_of(HD), 7)
@@ -187,10 +155,10 @@ class Bench:
         for part in ("", " coarse"):
             ratio = np.median(times["fp32" + part] / times["bf16" + part])
             print(f"  bf16{part:7} {told(times['bf16' + part])}, {ratio:.2f} x as fast as fp32")
-        if not checkpoints:
+        if not self.checkpoints:
             print("  bf16's difference: name a trained --checkpoint")
             return
-        trained = load_model(checkpoints[0], self.device)
+        trained = load_model(self.checkpoints[0], self.device)
         networks = [prepare(trained, precision) for precision in ("fp32", "bf16")]
         differences, scores = [], []
         with tempfile.TemporaryDirectory() as folder:
@@ -205,20 +173,6 @@ class Bench:
         before, after = np.mean(scores, axis=0)
         print(f"  largest change of a mean metric: {100 * np.abs(after / before - 1).max():.2f} %")
 
-    def time_preparation(self) -> None:
-        """What a prepared network saves predict_alpha at every call, beside the coarse network."""
-        for name in CONFIGS:
-            model = build_model(CONFIGS[name]).eval().to(self.device)
-            network = prepare(model, "fp32")
-            for size in ((512, 512), HD):
-                runs: dict[str, Callable[[], Any]] = {
-                    "prepare": partial(prepare, model, "fp32"),
-                    "coarse": partial(network.coarse, self.photo(size)),
-                }
-                times = self.alternate(runs)
-                told_of = ", ".join(f"{run} {told(seconds)}" for run, seconds in times.items())
-                print(f"  {name} at {size[0]}x{size[1]}: {told_of}")
-
 
 def cells_of(size: tuple[int, int]) -> tuple[int, int]:
     return size[0] // 8, size[1] // 8
@@ -228,5 +182,12 @@ def told(seconds: np.ndarray) -> str:
     return f"{1000 * np.median(seconds):8.1f} ms (least {1000 * seconds.min():.1f})"
 
 
+SECTIONS: dict[str, Callable[[Bench], None]] = {
+    "ratio": Bench.compare_with_backbone,
+    "regions": Bench.time_regions,
+    "bf16": Bench.compare_bf16,
+    "photo": Bench.time_photo,
+}
+
 if __name__ == "__main__":
-    main()
+    run_script(main)

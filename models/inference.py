@@ -48,7 +48,7 @@ def prepare(model: MattingModel, precision: str = "auto") -> MattingModel:
 
     The functions below make one of the model at every call, so that they answer with the weights
     of that moment. Given a prepared copy they save that: 0.05 s on two cores, where the paper's
-    coarse network takes 0.24 s for an HD photo (benchmarks/bench_inference.py).
+    coarse network takes 0.24 s for an HD photo.
 
     Args:
         model: stays as it is, whatever mode it is in; later changes of it don't reach the copy. A
