@@ -23,7 +23,7 @@ from utils.errors import InputError, run_script
 from utils.files import AnyPath
 from utils.images import read_photo
 from utils.images.colour import convert_colours
-from utils.images.metadata import read_profile
+from utils.images.metadata import read_metadata
 
 BACKGROUNDS = ("green", "white", "black", "blur:25", "blur:60")
 KEPT = 600  # seconds that uploads and results stay on the disk
@@ -111,7 +111,7 @@ def make_layers(
     """
     if background not in BACKGROUNDS:  # read_background would take a path on this machine, too
         raise InputError(f"background {background!r} is none of {', '.join(BACKGROUNDS)}")
-    photo = convert_colours(read_photo(path, max_pixels), read_profile(path), None)
+    photo = convert_colours(read_photo(path, max_pixels), read_metadata(path).icc, None)
     (matte,) = predictor([photo])
     maker = LayerMaker(["alpha", "cutout", "composite"], read_background(background))
     return photo, maker(photo, matte.alpha, matte.trimap)
@@ -135,11 +135,7 @@ def launch(page: Any, host: str, port: int, max_upload: int, **options: Any) -> 
 
 
 def import_gradio() -> Any:
-    """Return the module gradio.
-
-    Raises:
-        InputError: it is not installed.
-    """
+    """The module gradio; InputError if it is not installed."""
     try:
         import gradio
     except ImportError as error:

@@ -4,8 +4,7 @@
         --output sheet.png
 
 A row a portrait of P3M-500-NP (or of any folder with image/ and alpha/, --portraits): photo, truth,
-coarse alpha, refined alpha, and the person before green; with --alphas only the three alphas, where
-photos may not be shown. --checkpoint is a .pth or a run folder.
+coarse alpha, refined alpha, and the person before green. --checkpoint is a .pth or a run folder.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image, ImageOps
 
 from data.folders import FolderDataset
 from data.portraits import TestPortraits
@@ -29,21 +29,21 @@ from utils.composition import composite
 from utils.errors import run_script
 from utils.files import AnyPath, keep_existing
 from utils.foreground import solve_fg_bg
-from utils.images import write_image
+from utils.images import to_8_bits, write_image
 
-TITLES: tuple[str, ...] = ("photo", "truth", "coarse alpha", "refined alpha", "composite")
+TITLES = ("photo", "truth", "coarse alpha", "refined alpha", "composite")
 GREEN = (0, 177, 64)
 HEADER = 24  # px, above the pictures
 
 
-def draw_sheet(rows: Iterable[list[np.ndarray]], titles: tuple[str, ...], side: int) -> np.ndarray:
-    """Pictures of any size, grey or RGB uint8, in a grid of squares of `side` px under titles.
+def draw_sheet(rows: Iterable[list[np.ndarray]], side: int) -> np.ndarray:
+    """Pictures of any size, grey or RGB uint8, in a grid of squares of `side` px under TITLES.
 
     Returns:
-        (HEADER + rows * side, len(titles) * side, 3) uint8 RGB.
+        (HEADER + rows * side, len(TITLES) * side, 3) uint8 RGB.
     """
-    header = np.full((HEADER, len(titles) * side, 3), 255, np.uint8)
-    for column, title in enumerate(titles):
+    header = np.full((HEADER, len(TITLES) * side, 3), 255, np.uint8)
+    for column, title in enumerate(TITLES):
         place = (column * side + 6, HEADER - 7)
         cv2.putText(header, title, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
     return np.vstack([header, *(np.hstack([_square(x, side) for x in row]) for row in rows)])
@@ -52,36 +52,26 @@ def draw_sheet(rows: Iterable[list[np.ndarray]], titles: tuple[str, ...], side: 
 def _square(picture: np.ndarray, side: int) -> np.ndarray:
     if picture.ndim == 2:
         picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
-    height, width = picture.shape[:2]
-    scale = side / max(height, width)
-    height, width = max(1, round(height * scale)), max(1, round(width * scale))
-    top, left = (side - height) // 2, (side - width) // 2
-    square = np.full((side, side, 3), 255, np.uint8)
-    square[top : top + height, left : left + width] = cv2.resize(
-        picture, (width, height), interpolation=cv2.INTER_AREA
-    )
-    return square
+    square = ImageOps.pad(Image.fromarray(picture), (side, side), color="white")
+    return np.asarray(square)
 
 
 def make_rows(model_path: AnyPath, samples: Iterable[Sample]) -> Iterable[list[np.ndarray]]:
     """The five pictures of each sample."""
     model = prepare(load_model(model_path))
     for sample in samples:
+        assert sample.alpha is not None
         prediction = predict_at(model, sample.image, protocol="pad", max_area=model.max_area)
         foreground, _ = solve_fg_bg(sample.image / np.float32(255), prediction.alpha)
-        alpha = _to_8_bits(prediction.alpha)
+        alpha = to_8_bits(prediction.alpha)
         green = np.broadcast_to(np.array(GREEN, np.uint8), sample.image.shape)
         yield [
             sample.image,
-            sample.alpha if sample.alpha is not None else np.full_like(alpha, 255),
-            _to_8_bits(prediction.coarse_alpha),
+            sample.alpha,
+            to_8_bits(prediction.coarse_alpha),
             alpha,
-            composite(_to_8_bits(foreground), green, alpha),
+            composite(to_8_bits(foreground), green, alpha),
         ]
-
-
-def _to_8_bits(values: np.ndarray) -> np.ndarray:
-    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
 def main() -> None:
@@ -92,7 +82,6 @@ def main() -> None:
     add("--portraits", type=Path, help="folder with image/ and alpha/ instead of P3M-500-NP")
     add("--rows", type=number(int, 1), default=6, help="how many portraits")
     add("--side", type=number(int, 32), default=260, help="of a picture, in pixels")
-    add("--alphas", action="store_true", help="leave photo and composite out")
     add("--output", type=Path, required=True, help="the sheet: .png or .jpg")
     add("--overwrite", action="store_true", help="replace a sheet that is there")
     args = parser.parse_args()
@@ -103,10 +92,8 @@ def main() -> None:
         if args.portraits
         else P3MDataset(args.data_root, "P3M-500-NP")
     )
-    titles, rows = TITLES, make_rows(path, islice(dataset, args.rows))
-    if args.alphas:
-        titles, rows = titles[1:4], (row[1:4] for row in rows)
-    write_image(args.output, draw_sheet(rows, titles, args.side))
+    rows = make_rows(path, islice(dataset, args.rows))
+    write_image(args.output, draw_sheet(rows, args.side))
 
 
 if __name__ == "__main__":

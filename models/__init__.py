@@ -4,13 +4,3 @@ from models.checkpoint import load_model
 from models.config import CONFIGS, MattingConfig
 from models.inference import predict_alpha, prepare
 from models.matting import MattingModel, build_model
-
-__all__ = [
-    "CONFIGS",
-    "MattingConfig",
-    "MattingModel",
-    "build_model",
-    "load_model",
-    "predict_alpha",
-    "prepare",
-]

@@ -20,7 +20,7 @@ from utils.foreground import solve_fg_bg
 from utils.images import MAX_PIXELS, list_photos, read_photo
 from utils.images.colour import convert_colours
 from utils.images.leftovers import tell_passed_over
-from utils.images.metadata import read_profile
+from utils.images.metadata import read_metadata
 
 KEPT_MARGIN = 2  # transparent pixels around the person that keep a colour in a cut-out
 
@@ -134,7 +134,8 @@ def read_background(text: str, max_pixels: int = MAX_PIXELS, *, say: bool = Fals
 
     @lru_cache(maxsize=2)  # a video's frames, and most photos of one camera, are of one size
     def fitted(picture: Path, size: tuple[int, int], profile: bytes | None) -> np.ndarray:
-        colours = convert_colours(read_photo(picture, max_pixels), read_profile(picture), profile)
+        photo = read_photo(picture, max_pixels)
+        colours = convert_colours(photo, read_metadata(picture).icc, profile)
         return fit_background(colours, size)
 
     if path.is_dir():

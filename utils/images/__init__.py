@@ -16,24 +16,6 @@ from utils.images.files import (
     read_size,
     refuse_faint,
     resize_antialiased,
+    to_8_bits,
     write_image,
 )
-
-__all__ = [
-    "KINDS",
-    "MAX_PIXELS",
-    "grey_values",
-    "list_images",
-    "list_layer",
-    "list_photos",
-    "match_stems",
-    "pad_to_multiple",
-    "pair_by_stem",
-    "read_alpha",
-    "read_photo",
-    "read_rgba",
-    "read_size",
-    "refuse_faint",
-    "resize_antialiased",
-    "write_image",
-]

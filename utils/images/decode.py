@@ -206,5 +206,8 @@ def as_rgb(picture: Image.Image) -> np.ndarray:
 
 
 def to_8_bits(values: np.ndarray) -> np.ndarray:
-    """Scale whole numbers in [0, 65535] to [0, 255], rounded."""
-    return ((np.clip(values, 0, 65535).astype(np.uint32) + 128) // 257).astype(np.uint8)
+    """uint8 as it is; uint16, or floats in [0, 1], as the nearest of 256 levels."""
+    if values.dtype == np.uint8:
+        return values
+    scale = 1 / 257 if values.dtype == np.uint16 else 255
+    return np.rint(values * np.float32(scale)).clip(0, 255).astype(np.uint8)

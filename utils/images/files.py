@@ -60,7 +60,7 @@ def read_alpha(path: AnyPath, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         )
     mask = grey_values(picture, path)
     refuse_faint(mask, path)
-    return mask if mask.dtype == np.uint8 else to_8_bits(mask)
+    return to_8_bits(mask)
 
 
 def grey_values(picture: Image.Image, path: AnyPath) -> np.ndarray:
@@ -249,20 +249,13 @@ def resize_antialiased(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if image.dtype != np.float64:
         image = image.astype(np.float32)
     shape = image.shape
-    rows, columns = (_gaussian(max(0.0, (shape[i] / size[i] - 1) / 2)) for i in (0, 1))
+    sigmas = [max(0.0, (old / new - 1) / 2) for old, new in zip(shape, size, strict=False)]
+    rows, columns = (cv2.getGaussianKernel(2 * int(4 * s + 0.5) + 1, s) for s in sigmas)
     image = cv2.sepFilter2D(image, -1, columns, rows, borderType=cv2.BORDER_REFLECT_101)
     image = image.reshape(shape)  # OpenCV drops a single channel
     for axis, new in enumerate(size):
         image = _interpolate(image, new, axis)
     return image
-
-
-def _gaussian(sigma: float) -> np.ndarray:
-    radius = int(4 * sigma + 0.5)
-    if radius == 0:
-        return np.ones(1)
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    return kernel / kernel.sum()
 
 
 def _interpolate(image: np.ndarray, new: int, axis: int) -> np.ndarray:

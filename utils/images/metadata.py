@@ -72,26 +72,13 @@ def read_metadata(path: AnyPath) -> Metadata:
     """
     try:
         with open_header(path, sys.maxsize) as picture:
-            return Metadata(
-                _profile(picture, path), _exif(picture.getexif, gps=True), _dpi(picture)
-            )
+            if has_broken_profile(picture):
+                what = f"the colour profile of {path} is broken"
+                say_once(f"note: {what}; its colours are taken as sRGB")
+            exif = _exif(picture.getexif, gps=True)
+            return Metadata(kept_profile(picture), exif, _dpi(picture))
     except BROKEN:
         return Metadata()
-
-
-def read_profile(path: AnyPath) -> bytes | None:
-    """The profile alone, as `read_metadata` has it."""
-    try:
-        with open_header(path, sys.maxsize) as picture:
-            return _profile(picture, path)
-    except BROKEN:
-        return None
-
-
-def _profile(picture: Image.Image, path: AnyPath) -> bytes | None:
-    if has_broken_profile(picture):
-        say_once(f"note: the colour profile of {path} is broken; its colours are taken as sRGB")
-    return kept_profile(picture)
 
 
 def _dpi(picture: Image.Image) -> tuple[float, float] | None:

@@ -5,7 +5,7 @@ from PIL import Image
 from tests.utils.profiles import PROFILES, shown
 from utils.images import read_photo
 from utils.images.colour import convert_colours
-from utils.images.metadata import Metadata, read_metadata, read_profile
+from utils.images.metadata import Metadata, read_metadata
 
 
 def draw(path, mode, icc):
@@ -42,7 +42,7 @@ def test_colours_of_a_profile_that_cant_be_kept_become_srgb(tmp_path, capsys, na
     read = read_photo(path)
     assert np.abs(read - shown(picture)).max() <= 2
     assert np.abs(read - np.array(picture.convert("RGB")).astype(int)).max() > 30
-    assert read_metadata(path) == Metadata() and read_profile(path) is None
+    assert read_metadata(path) == Metadata()
     assert not capsys.readouterr().err
 
 
@@ -52,7 +52,7 @@ def test_an_rgb_profile_is_kept_and_the_numbers_with_it(tmp_path, mode, kind):
     path = draw(tmp_path / "a.png", mode, PROFILES[kind])
     plain = draw(tmp_path / "b.png", mode, None)
     assert np.array_equal(read_photo(path), read_photo(plain))
-    assert read_metadata(path).icc == read_profile(path) == PROFILES[kind]
+    assert read_metadata(path).icc == PROFILES[kind]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_broken_profile_is_told_of_once_and_taken_as_srgb(tmp_path, capsys, mo
     path = draw(tmp_path / name, mode, icc)
     assert np.array_equal(read_photo(path), read_photo(draw(tmp_path / f"b{name}", mode, None)))
     for _ in range(2):
-        assert read_metadata(path) == Metadata() and read_profile(path) is None
+        assert read_metadata(path) == Metadata()
     told = capsys.readouterr().err
     assert told == f"note: the colour profile of {path} is broken; its colours are taken as sRGB\n"
 
