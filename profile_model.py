@@ -4,14 +4,15 @@
     python profile_model.py --src_train_dir train_root/paper --grid --precision fp32 bf16
     python profile_model.py --checkpoint checkpoints/portrait.pth --unknown 7 --trace
 
-Prints tables and writes parts.csv, profile.csv and profile.png. The unknown cells are placed along
-a person's outline, so the figures do not depend on what the network has learned.
+Prints tables and writes parts.csv and profile.csv. The unknown cells are placed along a person's
+outline, so the figures do not depend on what the network has learned.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -20,7 +21,7 @@ from tqdm import tqdm
 from engine.distributed import choose_gpus, join
 from engine.evaluation.provenance import device_name
 from engine.profiling.files import ProfileFiles, print_tables
-from engine.profiling.profile import Case, Measurement, count_parts, measure_case
+from engine.profiling.profile import Case, Measurement, Part, count_parts, measure_case
 from models import CONFIGS, MattingModel, build_model, load_model
 from models.checkpoint import latest_checkpoint
 from models.config import with_settings
@@ -43,22 +44,13 @@ def parse_args() -> argparse.Namespace:
     what.add_argument("--model_version", choices=CONFIGS, help="random weights")
     add("--set", nargs="+", default=[], metavar="FIELD=VALUE", help="of that, as depths=(2,2,2,2)")
     sizes = parser.add_mutually_exclusive_group()
+    size = "of the photo, in pixels (default: 1792 1152)"
     sizes.add_argument(
-        "--input_size",
-        nargs=2,
-        type=number(int, 1),
-        metavar=("W", "H"),
-        default=HD,
-        help="of the photo, in pixels (default: 1792 1152)",
+        "--input_size", nargs=2, type=number(int, 1), metavar=("W", "H"), default=HD, help=size
     )
     sizes.add_argument("--grid", action="store_true", help="1792x1152, 3456x2304 and 7680x4320")
-    add(
-        "--unknown",
-        nargs="+",
-        type=number(float, 0),
-        default=[2, 7, 15, 100],
-        help="percent of the cells that are refined (default: 2 7 15 100)",
-    )
+    shares = "percent of the cells that are refined (default: 2 7 15 100)"
+    add("--unknown", nargs="+", type=number(float, 0), default=[2, 7, 15, 100], help=shares)
     add("--precision", nargs="+", choices=PRECISIONS, default=["auto"])
     add("--seconds", type=number(float, 0), default=1, help="a timing lasts, at least 3 runs")
     add("--trace", action="store_true", help="write Chrome traces, too, to <output>/trace")
@@ -85,14 +77,15 @@ def main() -> None:
     files.begin(overwrite=args.overwrite)
     with join(gpus[:1]) as processes:
         model = model.to(processes.device)
-        parts = count_parts(model.config, padded((args.input_size[1], args.input_size[0]), model))
-        measurements = measure(args, model, files)
+        sizes = [(height, width) for width, height in (SIZES if args.grid else [args.input_size])]
+        parts = {size: count_parts(model.config, size) for size in sizes}
+        measurements = measure(args, model, parts, files)
         device = device_name(processes.device)
         if processes.device.type == "cpu":
             device += f", {args.num_threads} threads"
-    print_tables(device, parts, measurements)
-    files.write(device, parts, measurements)
-    print(f"written: {files.parts} {files.table} {files.plot}")
+    print_tables(device, parts[sizes[0]], measurements)
+    files.write(device, parts[sizes[0]], measurements)
+    print(f"written: {files.parts} {files.table}")
 
 
 def open_model(args: argparse.Namespace) -> tuple[MattingModel, Path]:
@@ -107,38 +100,29 @@ def open_model(args: argparse.Namespace) -> tuple[MattingModel, Path]:
 
 
 def measure(
-    args: argparse.Namespace, model: MattingModel, files: ProfileFiles
+    args: argparse.Namespace,
+    model: MattingModel,
+    parts: dict[tuple[int, int], list[Part]],
+    files: ProfileFiles,
 ) -> list[Measurement]:
-    """Every size in every precision with every share of unknown cells."""
+    """Every size (of `parts`) in every precision with every share of unknown cells."""
     device = next(model.parameters()).device
     precisions = dict.fromkeys(resolve_precision(name, device) for name in args.precision)
-    sizes = [(height, width) for width, height in (SIZES if args.grid else [args.input_size])]
-    parts = {size: count_parts(model.config, padded(size, model)) for size in sizes}
-    cases = [
-        Case(size, unknown, precision)
-        for size in sizes
-        for precision in precisions
-        for unknown in args.unknown
-    ]
     measurements = []
-    for case in tqdm(cases, desc="profile", unit="case"):
+    cases = list(product(parts, precisions, args.unknown))
+    for size, precision, unknown in tqdm(cases, desc="profile", unit="case"):
+        case = Case(size, unknown, precision)
         trace = files.trace(case) if args.trace else None
         try:
             with memory_told(str(case), "it is not measured"):
                 measurements.append(
-                    measure_case(model, case, parts[case.size], seconds=args.seconds, trace=trace)
+                    measure_case(model, case, parts[size], seconds=args.seconds, trace=trace)
                 )
         except InputError as error:
             tqdm.write(str(error), file=sys.stderr)
     if not measurements:
         raise InputError("nothing could be measured; give a smaller --input_size")
     return measurements
-
-
-def padded(size: tuple[int, int], model: MattingModel) -> tuple[int, int]:
-    """(height, width) as the network sees it."""
-    height, width = (-(-side // model.stride) * model.stride for side in size)
-    return height, width
 
 
 if __name__ == "__main__":

@@ -14,11 +14,12 @@ from torch import Tensor
 
 from engine.export.tracing import trace
 from engine.prediction.predictors import open_onnx
+from engine.profiling.profile import draw_photo
 from models import MattingModel, prepare
 from models.inference import predict
 from utils.errors import InputError
 from utils.files import AnyPath, atomic_path
-from utils.images import pad_to_multiple, resize_antialiased
+from utils.images import pad_to_multiple
 
 OPSET = 20
 TOLERANCE = 1e-3  # of alpha, between the exported network and PyTorch
@@ -113,7 +114,7 @@ def compare(model: MattingModel, run: Run) -> list[Comparison]:
     One of the photos is plain, of a colour in which the model finds nothing unknown, if there is
     such a colour; another one's sides are no multiples of the stride before they are padded.
     """
-    photos = [_cloudy_photo(256, 384), _cloudy_photo(200, 300), _plain_photo(model)]
+    photos = [draw_photo((256, 384)), draw_photo((200, 300)), _plain_photo(model)]
     comparisons = []
     for photo in photos:
         padded = torch.from_numpy(pad_to_multiple(photo, model.stride)).permute(2, 0, 1) / 255
@@ -125,14 +126,6 @@ def compare(model: MattingModel, run: Run) -> list[Comparison]:
             difference = float((alpha - output.alpha).abs().max())
             comparisons.append(Comparison(photo.shape[:2], batch, len(output.cells), difference))
     return comparisons
-
-
-def _cloudy_photo(height: int, width: int) -> np.ndarray:
-    """(height, width, 3) uint8 clouds of colour, so that all three classes have a chance."""
-    rng = np.random.default_rng(0)
-    clouds = resize_antialiased(rng.random((1 + height // 32, 1 + width // 32, 3)), (height, width))
-    noise = rng.normal(0, 0.05, (height, width, 3))
-    return np.rint(255 * (clouds + noise).clip(0, 1)).astype(np.uint8)
 
 
 def _plain_photo(model: MattingModel) -> np.ndarray:

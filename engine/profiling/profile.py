@@ -19,7 +19,7 @@ from engine.profiling.measuring import Timing, measure_peak, measure_time, write
 from models import MattingConfig, MattingModel, build_model, predict_alpha, prepare
 from models.refinement import REGION
 from utils.files import AnyPath
-from utils.images import pad_to_multiple, read_photo, write_image
+from utils.images import pad_to_multiple, read_photo, to_8_bits, write_image
 
 MAX_SPREAD = 1.5  # of times that can be relied on
 SURE = 20.0  # logit of what a forced coarse output is certain of
@@ -93,7 +93,7 @@ def count_parts(config: MattingConfig, size: tuple[int, int]) -> list[Part]:
 
     Args:
         config: the network's.
-        size: (height, width) that the coarse network sees, multiples of its stride.
+        size: (height, width) of the photo, before it is padded.
     """
     model = build_model(config).eval()
     refinement = model.refinement_network
@@ -112,7 +112,7 @@ def count_parts(config: MattingConfig, size: tuple[int, int]) -> list[Part]:
         ):
             parts.append(Part(name, _parameters(*modules), count / len(cells), "region"))
     coarse = model.coarse_network.to("meta")  # shapes only: nothing is computed
-    photo = torch.empty(1, 3, *size, device="meta")
+    photo = torch.empty(1, 3, *(side + -side % model.stride for side in size), device="meta")
     backbone, _ = _multiply_adds(lambda: coarse.backbone(photo))
     whole, _ = _multiply_adds(lambda: coarse(photo))
     own = _parameters(coarse.backbone)
@@ -195,7 +195,7 @@ def measure_case(
 
     Args:
         model: as load_model gives it.
-        parts: from count_parts, for the padded size.
+        parts: from count_parts, for the same size.
         seconds: how long each of the two timings goes on, at least three runs.
         trace: a file to write a Chrome trace of one run to, or None.
     """
@@ -220,7 +220,7 @@ def measure_case(
 
         def end_to_end() -> None:
             alpha = predict_alpha(network, read_photo(source))
-            write_image(target, np.rint(alpha * 255).astype(np.uint8))
+            write_image(target, to_8_bits(alpha))
 
         with forced_cells(network, inside, unknown):
             image = to_image()
