@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 
 import cv2
@@ -60,23 +60,31 @@ class Comparison:
         return int(np.count_nonzero(self.unknown))
 
 
+class LargerIsBetter(partial[float]):
+    """An entry of METRICS of which more is better; of the others, errors, less is."""
+
+
 # Those that papers publish, in the order of a CSV's columns.
 PUBLISHED: dict[str, Callable[[Comparison], float]] = {
-    "SAD": lambda c: _sum(c.error) / 1000,
-    "MSE": lambda c: _sum(c.error**2) / c.error.size,
-    "MAD": lambda c: _sum(c.error) / c.error.size,
-    "SAD_TRIMAP": lambda c: _sum(c.unknown_error) / 1000,
-    "MSE_TRIMAP": lambda c: _sum(c.unknown_error**2) / max(c.num_unknown, 1),
-    "MAD_TRIMAP": lambda c: _sum(c.unknown_error) / max(c.num_unknown, 1),
-    "SAD_FG": lambda c: _sum(c.error[c.foreground]) / 1000,
-    "SAD_BG": lambda c: _sum(c.error[c.background]) / 1000,
+    "SAD": lambda c: c.error.sum() / 1000,
+    "MSE": lambda c: (c.error**2).sum() / c.error.size,
+    "MAD": lambda c: c.error.sum() / c.error.size,
+    "SAD_TRIMAP": lambda c: c.unknown_error.sum() / 1000,
+    "MSE_TRIMAP": lambda c: (c.unknown_error**2).sum() / max(c.num_unknown, 1),
+    "MAD_TRIMAP": lambda c: c.unknown_error.sum() / max(c.num_unknown, 1),
+    "SAD_FG": lambda c: c.error[c.foreground].sum() / 1000,
+    "SAD_BG": lambda c: c.error[c.background].sum() / 1000,
     "CONN": lambda c: connectivity_error(c.pred, c.true),
     "GRAD": lambda c: gradient_error(c.pred, c.true),
 }
 COLUMNS = tuple(PUBLISHED)  # of the CSVs of published test sets, which are compared with others'
 # All metrics; a new one is a function and an entry. docs/extending.md shows how.
-METRICS = PUBLISHED | {"IoU": lambda c: overlap(c.pred, c.true)}
-LARGER_IS_BETTER = {"IoU"}
+METRICS = PUBLISHED | {"IoU": LargerIsBetter(lambda c: overlap(c.pred, c.true))}
+
+
+def is_larger_better(name: str) -> bool:
+    """Whether more of a metric is better; of one that is not in METRICS, less is."""
+    return isinstance(METRICS.get(name), LargerIsBetter)
 
 
 def measure(
@@ -125,7 +133,7 @@ def measure(
     if not np.all(foreground | background | unknown):
         raise InputError(f"the trimap holds {np.unique(trimap)[:5]}; only 0, 128 and 255 may occur")
     comparison = Comparison(pred, true, foreground, background, unknown)
-    scores = {name: METRICS[name](comparison) for name in columns}
+    scores = {name: float(METRICS[name](comparison)) for name in columns}
     if "CONN" in scores:
         scores["CONN"] = scores.pop("CONN")  # callers know it after GRAD, CSVs have it before
     return scores
@@ -140,10 +148,6 @@ def overlap(pred: np.ndarray, true: np.ndarray) -> float:
     a, b = to_unit(pred, "the prediction") > 0.5, to_unit(true, "the true alpha") > 0.5
     either = np.count_nonzero(a | b)
     return np.count_nonzero(a & b) / either if either else 1.0
-
-
-def _sum(values: np.ndarray) -> float:
-    return float(values.sum())
 
 
 def size_text(array: np.ndarray) -> str:
