@@ -17,7 +17,8 @@ from engine.prediction.predictors import describe
 from models.checkpoint import DEFAULT_CHECKPOINT, model_from_checkpoint, read_checkpoint
 from models.config import CONFIGS
 from utils.arguments import OneSentenceParser
-from utils.errors import InputError, run_script
+from utils.errors import run_script
+from utils.files import keep_existing
 
 
 def parse_args() -> argparse.Namespace:
@@ -30,8 +31,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    if args.output.exists() and not args.overwrite:
-        raise InputError(f"{args.output} is there already; --overwrite replaces it")
+    keep_existing(args.output, args.overwrite)
     checkpoint = read_checkpoint(args.checkpoint)
     model = model_from_checkpoint(checkpoint, args.checkpoint)
     about = describe(args.checkpoint, checkpoint, model.config, CONFIGS)

@@ -39,7 +39,7 @@ from utils.images.metadata import Metadata, read_metadata
 from utils.metrics import COLUMNS
 from utils.report import load_systems
 from utils.results.page import write_report
-from utils.results.rows import Journal, Row, read_journal, read_results, write_results
+from utils.results.rows import Row, add_to_journal, read_journal, read_results, write_results
 from utils.video.files import open_reader, open_writer
 
 ROOT = Path(__file__).parents[1]
@@ -188,10 +188,9 @@ def test_results(tmp_path, kind):
     assert load_systems([path], None)[0].name == "a"
     write_report(kind(tmp_path / "report.html"), "a", [], {})
     journal = kind(tmp_path / "new" / "a.jsonl")
-    with Journal(journal, {}) as opened:
-        opened.add(rows[0])
+    add_to_journal(journal, rows[0], {})
     assert read_journal(journal, {}) == {"a": rows[0]}
-    assert ProfileFiles(kind(tmp_path)).plot == tmp_path / "profile.png"
+    assert ProfileFiles(kind(tmp_path)).table == tmp_path / "profile.csv"
 
 
 @pytest.mark.parametrize("kind", [str, Path])

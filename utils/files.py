@@ -39,7 +39,8 @@ def atomic_path(path: AnyPath) -> Iterator[Path]:
 def keep_existing(output: AnyPath, overwrite: bool) -> None:
     """Raise InputError if `output` is there and may not be replaced, before any work is done."""
     if Path(output).exists() and not overwrite:
-        raise InputError(f"{output} is there already; name another, or give --overwrite")
+        remedy = "--overwrite replaces it, --output names another"
+        raise InputError(f"{output} is there already; {remedy}")
 
 
 def refuse_stand_in(path: AnyPath, what: str) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from utils.errors import InputError
-from utils.files import AnyPath, atomic_path
+from utils.files import AnyPath, atomic_path, keep_existing
 from utils.metrics import COLUMNS
 from utils.results.page import write_report
-from utils.results.rows import Journal, Row, read_journal, score_table, write_results
+from utils.results.rows import Row, read_journal, score_table, write_results
 from utils.results.statistics import SUMMARY, summarise
 from utils.results.tables import write_csv
 
@@ -34,29 +34,13 @@ class EvaluationFiles:
     name: str
     columns: Sequence[str] = COLUMNS
 
+    def path(self, ending: str) -> Path:
+        """Of the file of this ending; without one that of the folder which holds the alphas."""
+        return Path(self.folder, self.name + ending)
+
     @property
     def csv(self) -> Path:
-        return Path(self.folder, f"{self.name}.csv")
-
-    @property
-    def coarse_csv(self) -> Path:
-        return Path(self.folder, f"{self.name}_coarse.csv")
-
-    @property
-    def summary(self) -> Path:
-        return Path(self.folder, f"{self.name}_summary.csv")
-
-    @property
-    def settings(self) -> Path:
-        return Path(self.folder, f"{self.name}.json")
-
-    @property
-    def report(self) -> Path:
-        return Path(self.folder, f"{self.name}_report.html")
-
-    @property
-    def image_dir(self) -> Path:
-        return Path(self.folder, self.name)
+        return self.path(".csv")
 
     def journals(self) -> list[Path]:
         return sorted(Path(self.folder).glob(f"{escape(self.name)}.part*.jsonl"))
@@ -78,20 +62,13 @@ class EvaluationFiles:
                 f"{journals[0]} is left of a run that was stopped; --resume goes on with it, "
                 "--overwrite begins again"
             )
-        if self.csv.exists() and not journals:
-            raise InputError(
-                f"{self.csv} is there already; --overwrite replaces it, --output names another "
-                "folder"
-            )
+        if not journals:
+            keep_existing(self.csv, overwrite)
         rows: dict[str, Row] = {}
         for path in journals:
             rows |= read_journal(path, settings)
         wanted = set(self.columns)
         return {name: row for name, row in rows.items() if wanted <= row.scores.keys()}
-
-    def open_journal(self, rank: int, settings: dict[str, Any]) -> Journal:
-        """The journal of one process."""
-        return Journal(Path(self.folder, f"{self.name}.part{rank}.jsonl"), settings)
 
     def drop_journals(self) -> None:
         """Delete what a run left that was stopped, or what this one needs no more."""
@@ -101,9 +78,9 @@ class EvaluationFiles:
     def write(self, rows: Sequence[Row], settings: dict[str, Any]) -> None:
         """Write the CSV, the summary, the JSON of what decided the numbers, and the report."""
         if settings["report"]:
-            write_report(self.report, self.name, rows, settings, self.columns)
+            write_report(self.path("_report.html"), self.name, rows, settings, self.columns)
         if settings.get("with_coarse"):
-            write_results(self.coarse_csv, coarse_rows(rows), self.columns)
+            write_results(self.path("_coarse.csv"), coarse_rows(rows), self.columns)
         images = {
             row.name: {"error": row.error}
             if row.error
@@ -111,9 +88,10 @@ class EvaluationFiles:
             for row in rows
         }
         facts = {**settings, "images": images}
-        with atomic_path(self.settings) as temporary:
+        with atomic_path(self.path(".json")) as temporary:
             temporary.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-        write_csv(self.summary, summarise(score_table(rows, self.columns)), SUMMARY)
+        summary = summarise(score_table(rows, self.columns))
+        write_csv(self.path("_summary.csv"), summary, SUMMARY)
         write_results(self.csv, rows, self.columns)  # last: its presence says that all is there
 
 

@@ -11,7 +11,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from data.sample import Sample
@@ -21,11 +20,11 @@ from engine.evaluation.sources import Answer, Source
 from engine.evaluation.test_sets import TestSet
 from utils.errors import InputError
 from utils.files import AnyPath
-from utils.images import write_image
+from utils.images import to_8_bits, write_image
 from utils.memory import memory_told
 from utils.metrics import COLUMNS, measure, size_text
 from utils.parallel import count_cores, open_pool
-from utils.results.rows import Row
+from utils.results.rows import Row, add_to_journal
 from utils.results.thumbnails import make_thumbnails
 
 
@@ -65,14 +64,6 @@ class Scorer:
         return Row(sample.name, scores, extra=extra)
 
 
-def to_8_bits(alpha: np.ndarray) -> np.ndarray:
-    """An alpha as it is written to a file: (H, W) uint8."""
-    if alpha.dtype == np.uint8:
-        return alpha
-    scale = 1 / 257 if alpha.dtype == np.uint16 else 255
-    return np.rint(alpha * scale).astype(np.uint8)
-
-
 def evaluate(
     test_set: TestSet,
     indices: Iterable[int],
@@ -89,7 +80,7 @@ def evaluate(
     Args:
         max_waiting: how many answers may wait for the pool, which bounds the memory.
     """
-    waiting: deque[Future[Row] | Row] = deque()
+    waiting: deque[Future[Row]] = deque()
     for index in indices:
         name = test_set.names[index]
         try:
@@ -97,14 +88,10 @@ def evaluate(
             with memory_told("it", "lower --max_area"):
                 waiting.append(pool.submit(scorer, sample, source(sample)))
         except (InputError, OSError) as error:
-            waiting.append(Row(name, error=str(error)))
+            waiting.append(pool.submit(Row, name, error=str(error)))
         while len(waiting) > max_waiting:
-            yield _row(waiting.popleft())
-    yield from map(_row, waiting)
-
-
-def _row(result: Future[Row] | Row) -> Row:
-    return result if isinstance(result, Row) else result.result()
+            yield waiting.popleft().result()
+    yield from (future.result() for future in waiting)
 
 
 def evaluate_shared(
@@ -142,17 +129,15 @@ def evaluate_shared(
     if num_workers is None:
         num_workers = max(1, min(8, count_cores() // processes.count - 1))
     scorer = Scorer(
-        files.image_dir if settings["save_imgs"] else None, settings["report"], files.columns
+        files.path("") if settings["save_imgs"] else None, settings["report"], files.columns
     )
     mine = []
     bar = tqdm(todo, desc=files.name, disable=None if processes.is_main else True)
     try:
-        with (
-            open_pool(num_workers) as pool,
-            files.open_journal(processes.rank, settings) as journal,
-        ):
+        journal = files.path(f".part{processes.rank}.jsonl")
+        with open_pool(num_workers) as pool:
             for row in evaluate(test_set, bar, source, scorer, pool, 2 * num_workers):
-                journal.add(row)
+                add_to_journal(journal, row, settings)
                 mine.append(row)
     except BrokenProcessPool as error:
         raise InputError(

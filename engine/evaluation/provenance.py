@@ -56,12 +56,11 @@ def _processor() -> str:
 
 def commit() -> str:
     """The repository's commit, with `+changes` if tracked files differ from it."""
-    git = ["git", "-C", str(REPOSITORY)]
+    git = ["git", "-C", str(REPOSITORY), "describe", "--always", "--abbrev=40", "--exclude=*"]
     try:
-        found = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
-        changes = subprocess.run([*git, "diff", "--quiet", "HEAD"], capture_output=True)
-    except OSError:  # no git on this machine
+        done = subprocess.run(
+            [*git, "--dirty=+changes"], check=True, capture_output=True, text=True
+        )
+    except (OSError, subprocess.CalledProcessError):  # no git on this machine, or not a clone
         return "unknown"
-    if found.returncode:  # not a clone
-        return "unknown"
-    return found.stdout.strip() + ("+changes" if changes.returncode else "")
+    return done.stdout.strip()

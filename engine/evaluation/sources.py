@@ -89,17 +89,6 @@ class FolderSource:
         return Answer(resize_antialiased(to_unit(alpha, str(path)), size).clip(0, 1))
 
 
-def make_repeatable(device: torch.device, num_threads: int) -> None:
-    """Let this process compute the same bits as any other one on such a device.
-
-    On a CPU they depend on the number of threads (torchrun sets one of its own), on a GPU on the
-    algorithm that cuDNN picks.
-    """
-    if device.type == "cpu":
-        torch.set_num_threads(num_threads)
-    torch.backends.cudnn.deterministic = True
-
-
 def open_network(
     checkpoint: AnyPath,
     device: torch.device,
@@ -121,7 +110,11 @@ def open_network(
     Raises:
         MissingError, InputError: as load_model and choose_area.
     """
-    make_repeatable(device, num_threads)
+    # The bits depend on the number of threads, of which torchrun sets its own, and on a GPU on the
+    # algorithm that cuDNN picks.
+    if device.type == "cpu":
+        torch.set_num_threads(num_threads)
+    torch.backends.cudnn.deterministic = True
     model = prepare(load_model(checkpoint, device=device), precision)
     area = choose_area(max_area, protocol, paper_area, model.max_area)
     settings = {

@@ -7,15 +7,17 @@ import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from utils.files import AnyPath, atomic_path
-from utils.metrics import COLUMNS, LARGER_IS_BETTER
+from utils.metrics import COLUMNS, is_larger_better
 from utils.results.rows import Row, score_table
 from utils.results.statistics import summarise
+
+if TYPE_CHECKING:  # imported where it is used: that takes a second
+    import pandas as pd
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 BINS = 24
@@ -84,7 +86,7 @@ def _summary(summaries: pd.DataFrame) -> str:
 
 
 def _option(column: str) -> str:
-    better = "larger" if column in LARGER_IS_BETTER else "smaller"
+    better = "larger" if is_larger_better(column) else "smaller"
     return f'<option data-better="{better}">{column}</option>'
 
 
@@ -112,13 +114,9 @@ def _histogram(values: pd.Series) -> str:
 
 
 def _images(rows: Sequence[Row]) -> str:
+    shown = ("thumbnails", "thumbnail_size")
     entries = [
-        {
-            "name": row.name,
-            "scores": row.scores,
-            "thumbnails": row.extra["thumbnails"],
-            "thumbnail_size": row.extra["thumbnail_size"],
-        }
+        {"name": row.name, "scores": row.scores, **{key: row.extra[key] for key in shown}}
         for row in rows
     ]
     # In a script element only "</" and "<!--" could end or upset it.

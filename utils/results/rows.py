@@ -10,15 +10,17 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from utils.errors import InputError, MissingError
 from utils.files import AnyPath
 from utils.metrics import COLUMNS
 from utils.results.tables import write_csv
+
+if TYPE_CHECKING:  # imported where it is used: that takes a second
+    import pandas as pd
 
 AVERAGE = "average"
 
@@ -42,6 +44,8 @@ class Row:
 
 def score_table(rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> pd.DataFrame:
     """A row per image that could be measured, named by it, and these columns."""
+    import pandas as pd
+
     measured = [row for row in rows if row.scores]
     scores = np.array([[row.scores[column] for column in columns] for row in measured], float)
     # Kept image after image, over which sums run in that order: their last digit depends on it.
@@ -75,6 +79,8 @@ def read_results(path: AnyPath) -> pd.DataFrame:
         MissingError: if there is no such file.
         InputError: if it is no such CSV, holds no measured image, or one twice.
     """
+    import pandas as pd
+
     if not Path(path).is_file():
         raise MissingError(f"no file {path}; evaluate.py writes such a CSV")
     try:
@@ -96,33 +102,16 @@ def read_results(path: AnyPath) -> pd.DataFrame:
     return scores
 
 
-class Journal:
-    """Rows as they come, one JSON line each, so that a killed evaluation can go on.
+def add_to_journal(path: AnyPath, row: Row, settings: dict[str, Any]) -> None:
+    """Add a row as a line of JSON, so that a killed evaluation can go on; make the file for it.
 
     The first line holds the settings that decide the numbers; rows of other settings are refused.
     """
-
-    def __init__(self, path: AnyPath, settings: dict[str, Any]) -> None:
-        """Open for adding rows; the file is made with its first line if it is not there."""
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115 (closed by __exit__)
-        if self._file.tell() == 0:
-            self._write(settings)
-        else:
-            self._file.write("\n")  # the last line may have been cut short
-
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._file.close()
-
-    def add(self, row: Row) -> None:
-        self._write(asdict(row))
-
-    def _write(self, value: dict[str, Any]) -> None:
-        self._file.write(json.dumps(value) + "\n")
-        self._file.flush()
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a", encoding="utf-8") as file:
+        if file.tell() == 0:
+            file.write(json.dumps(settings))
+        file.write("\n" + json.dumps(asdict(row)))  # the line before may have been cut short
 
 
 def read_journal(path: AnyPath, settings: dict[str, Any]) -> dict[str, Row]:

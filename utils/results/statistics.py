@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:  # imported where it is used: that takes a second
+    import pandas as pd
 
 RESAMPLES = 10_000
 CONFIDENCE = 95  # per cent
@@ -21,6 +25,8 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
     Args:
         scores: a row per image, a column per metric.
     """
+    import pandas as pd
+
     n = len(scores)
     if not n:
         return pd.DataFrame(columns=SUMMARY)

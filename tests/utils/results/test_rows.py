@@ -1,13 +1,12 @@
 """CSV and journal keep what was measured, and say what was not."""
 
 import csv
-import json
 
 import pytest
 
 from utils.errors import InputError, MissingError
 from utils.metrics import COLUMNS
-from utils.results.rows import Journal, Row, read_journal, read_results, write_results
+from utils.results.rows import Row, add_to_journal, read_journal, read_results, write_results
 
 
 def scores(start):
@@ -87,20 +86,17 @@ def test_an_image_that_stands_there_twice_is_refused(tmp_path):
 
 def test_journal_goes_on_after_a_torn_line(tmp_path):
     path, settings = tmp_path / "a.jsonl", {"protocol": "pad"}
-    with Journal(path, settings) as journal:
-        journal.add(Row("a", scores(1.0), extra={"size": "4x5"}))
-        journal.add(Row("b", error="broken"))
-    with open(path, "a") as file:
-        file.write(json.dumps({"name": "c", "scores": scores(0.0)})[:40])  # killed here
-    with Journal(path, settings) as journal:
-        journal.add(Row("d", scores(2.0)))
+    add_to_journal(path, Row("a", scores(1.0), extra={"size": "4x5"}), settings)
+    add_to_journal(path, Row("b", error="broken"), settings)
+    add_to_journal(path, Row("c", scores(0.0)), settings)
+    path.write_text(path.read_text()[:-40])  # killed here
+    add_to_journal(path, Row("d", scores(2.0)), settings)
     rows = read_journal(path, settings)
     assert list(rows) == ["a", "d"]  # what failed is tried again
     assert rows["a"] == Row("a", scores(1.0), extra={"size": "4x5"})
 
 
 def test_journal_of_other_settings_is_refused(tmp_path):
-    with Journal(tmp_path / "a.jsonl", {"protocol": "pad"}):
-        pass
+    add_to_journal(tmp_path / "a.jsonl", Row("a"), {"protocol": "pad"})
     with pytest.raises(InputError, match="begun with protocol pad, not paper"):
         read_journal(tmp_path / "a.jsonl", {"protocol": "paper"})
