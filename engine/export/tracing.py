@@ -99,14 +99,12 @@ def nearest_cells_unrolled(
     near, found = _nearest_in_disc(cells, shape, num_neighbours)
     searching = ((found < wanted) | (batch == shape[0] - 1)).nonzero()[:, 0]
     offset = place[searching, None] - place[None]  # (M, N, 2)
-    distance = (offset * offset).sum(
-        dim=-1
-    ) * N + index  # of equally far ones the first comes first
+    # Of equally far ones the first comes first.
+    distance = (offset * offset).sum(dim=-1) * N + index
     other = (batch[searching, None] != batch) | (searching[:, None] == index)
     distance = torch.where(other, FAR * N, distance)
-    near = near.index_put(
-        (searching,), distance.topk(num_neighbours, largest=False, sorted=True).indices
-    )
+    nearest = distance.topk(num_neighbours, largest=False, sorted=True).indices
+    near = near.index_put((searching,), nearest)
     slots = torch.arange(num_neighbours) % wanted.clamp(min=1)[:, None]
     near = near.gather(1, slots)
     return torch.where(wanted[:, None] == 0, index[:, None], near)
@@ -161,19 +159,23 @@ def _known_multiple(image: Tensor, stride: int) -> Tensor:
     """The same image, whose sides the tracer knows to be `stride` times a number of its own."""
     for axis in (2, 3):
         size: Any = image.shape[axis]
-        number: Any = (torch.scalar_tensor(size, dtype=torch.int64) // stride).item()
-        torch._check(number >= 1)
-        torch._check(number <= MOST)
+        number = _own_number(size, 0, stride)
         torch._check(number * stride <= size)
         image = image.narrow(axis, 0, number * stride)
     return image
 
 
 def _ceil_divide(size: Any, window: int) -> Any:
-    number = ((torch.scalar_tensor(size, dtype=torch.int64) + window - 1) // window).item()
+    number = _own_number(size, window - 1, window)
+    torch._check(number * window >= size)
+    return number
+
+
+def _own_number(size: Any, more: int, divisor: int) -> Any:
+    """(size + more) // divisor, which the tracer takes for a number of its own, 1 to MOST."""
+    number = ((torch.scalar_tensor(size, dtype=torch.int64) + more) // divisor).item()
     torch._check(number >= 1)
     torch._check(number <= MOST)
-    torch._check(number * window >= size)
     return number
 
 
