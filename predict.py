@@ -14,7 +14,6 @@ import argparse
 import itertools
 import os
 import sys
-import warnings
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +61,6 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    warnings.filterwarnings("ignore", module="PIL")  # broken EXIF: what can't be read is left out
     if not needs_torch(args.checkpoint) and "LOCAL_RANK" not in os.environ:
         return predict(args, None)
     from engine.distributed import gpus_to_launch, join, launch

@@ -11,6 +11,7 @@ a picture added to a folder later changes no pair. Sizes are made to meet by
 from __future__ import annotations
 
 import csv
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -108,5 +109,5 @@ def read_or_store_pairs(base: AnyPath) -> dict[str, Path]:
 
 def _shorten(path: AnyPath, base: Path) -> str:
     """Relative to `base` where it lies in there, so that the data set can be moved."""
-    path, base = Path(path).resolve(), base.resolve()
+    path, base = Path(os.path.realpath(path)), Path(os.path.realpath(base))
     return path.relative_to(base).as_posix() if path.is_relative_to(base) else str(path)

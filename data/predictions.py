@@ -48,7 +48,8 @@ def read_prediction(path: AnyPath) -> np.ndarray:
 def _read_array(path: Path) -> np.ndarray:
     try:
         array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        array = array.astype(array.dtype.newbyteorder("="))  # of an archive (.npz): AttributeError
+    except (OSError, ValueError, EOFError, AttributeError, MemoryError) as error:
         raise InputError(f"{path} can't be read as an array of numbers (numpy.save)") from error
     if array.ndim == 3 and 1 in (array.shape[0], array.shape[2]):
         array = array[0] if array.shape[0] == 1 else array[..., 0]

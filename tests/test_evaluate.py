@@ -204,7 +204,7 @@ def test_other_programs_alphas(run, data_root, tmp_path, capsys):
 
     np.save(folder / "demo_00001.npy", (truth["demo_00001"] > 128).astype(np.uint8))
     assert run("--overwrite", "--resize_predictions", source=source) == 1
-    assert "is 1 of 255; multiply it by 255" in capsys.readouterr().out
+    assert "no value above 1 of 255; multiply it by 255" in capsys.readouterr().out
     (score,) = read_results(path)["SAD"]
     assert score == pytest.approx(truth["demo_00000"].sum() / 255 / 1000)
 

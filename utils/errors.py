@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
 
@@ -44,6 +45,7 @@ def run_script(main: Callable[[], int | None]) -> None:
     permission) are printed as one sentence with status 2; anything else is a fault of ours and
     keeps its traceback. Ctrl-C leaves with 130.
     """
+    warnings.filterwarnings("ignore", module="PIL")  # broken EXIF: what can't be read is left out
     try:
         status = main()
     except (InputError, OSError) as error:

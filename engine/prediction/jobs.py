@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from os.path import realpath  # of a link that leads to itself, Path.resolve raises RuntimeError
 from pathlib import Path
 
 from utils import images
@@ -88,7 +89,7 @@ def find_sources(
     elif CAMERA.fullmatch(text):
         sources = [Media(path, Path(text.replace(":", "")))]
     elif path.is_dir():
-        if skip and skip.resolve() == path.resolve():
+        if skip and realpath(skip) == realpath(path):
             raise InputError(f"--output {skip} is the input folder; name another")
         files = _files_below(path, skip)
         photos = [file for file in files if file.suffix.lower() in PHOTO_ENDINGS]
@@ -103,7 +104,8 @@ def find_sources(
         base = Path(re.split(r"[^/\\]*[*?\[]", text, maxsplit=1)[0])
         files = [Path(name) for name in sorted(glob.glob(text, recursive=True))]
         if skip:
-            files = [file for file in files if skip.resolve() not in file.resolve().parents]
+            inside = Path(realpath(skip))
+            files = [file for file in files if inside not in Path(realpath(file)).parents]
         media = [file for file in files if file.suffix.lower() in PHOTO_ENDINGS | VIDEO_ENDINGS]
         print_counts(text, (file for file in set(files) - set(media) if file.is_file()))
         sources = [Media(file, file.relative_to(base)) for file in media]
@@ -124,11 +126,11 @@ def _files_below(folder: Path, skip: Path | None) -> list[Path]:
     def refuse(error: OSError) -> None:
         raise error
 
-    seen = {folder.resolve(), skip.resolve() if skip else None}
+    seen = {realpath(folder), realpath(skip) if skip else None}
     found: list[Path] = []
     for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
         entered = [name for name in sorted(folders) if not name.startswith(".")]
-        places = {name: Path(parent, name).resolve() for name in entered}
+        places = {name: realpath(Path(parent, name)) for name in entered}
         folders[:] = [name for name in entered if places[name] not in seen]
         seen.update(places.values())
         found += [Path(parent, name) for name in names if not name.startswith(".")]
@@ -195,7 +197,7 @@ def plan_job(source: Media, output: AnyPath, kinds: Sequence[str], formats: Form
     for kind, path in outputs.items():
         if kind in ("alpha", "cutout", "trimap") and path.suffix.lower() in (".jpg", ".jpeg"):
             raise InputError(f"{path} can't hold {kind} without loss; use .png, .webp or .tiff")
-        if path.resolve() == source.path.resolve():
+        if realpath(path) == realpath(source.path):
             raise InputError(f"{path} is the input itself; name another --output")
     return Job(source.path, outputs)
 
@@ -241,10 +243,10 @@ def leave_existing(jobs: Sequence[Job], *, skip: bool, overwrite: bool) -> list[
     Raises:
         InputError: an output is there and neither was asked for; or one of them is an input.
     """
-    inputs = {job.source.resolve() for job in jobs}
+    inputs = {realpath(job.source) for job in jobs}
     for job in jobs:
         for path in job.outputs.values():
-            if path.exists() and path.resolve() in inputs:
+            if path.exists() and realpath(path) in inputs:
                 raise InputError(f"{path} is an input as well; name another --output")
     if skip:
         missing = [

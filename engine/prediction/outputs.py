@@ -153,7 +153,7 @@ def read_background(text: str, max_pixels: int = MAX_PIXELS, *, say: bool = Fals
         return lambda photo, alpha, _, __: blur_background(photo, alpha, sigma)
     try:
         colour = np.array(ImageColor.getrgb(text)[:3], np.uint8)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter of rgb(300,0,0)
         raise InputError(
             f"--background {text!r} is neither a colour (green, #00ff00), nor a photo or folder "
             "that is there, nor blur:<pixels>"

@@ -30,7 +30,7 @@ def test_samples_come_sorted_and_whole(folders):
 
 def test_a_mask_of_0_and_1_is_named(folders):
     write_image(folders["alpha"] / "b.png", np.eye(6, 8, dtype=np.uint8))
-    with pytest.raises(InputError, match=r"mask/b\.png has 8 bits, but .* multiply it by 255"):
+    with pytest.raises(InputError, match=r"mask/b\.png has no value above 1 of 255; multiply"):
         FolderDataset(folders)[1]
 
 

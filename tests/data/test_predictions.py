@@ -42,6 +42,7 @@ def save(path, array):
         ("a.npy", ALPHA / 255),
         ("a.npy", (ALPHA / 255).astype(np.float32)[None]),
         ("a.npy", ALPHA.astype(np.uint16)[..., None] * 257),
+        ("a.npy", (ALPHA.astype(np.uint16) * 257).astype(">u2")),
     ],
 )
 def test_every_kind_reads_the_same(tmp_path, name, array):
@@ -68,7 +69,7 @@ def test_jpeg_and_two_levels(tmp_path):
     [
         ("a.png", COLOURS, "colour picture: its channels differ at 11. pixels"),
         ("a.png", np.dstack([COLOURS, np.full_like(ALPHA, 255)]), "opaque everywhere"),
-        ("a.png", ALPHA.astype(np.uint16), "has 16 bits, but its largest value is 248"),
+        ("a.png", ALPHA.astype(np.uint16), "has no value above 248"),
         ("a.jpg", np.full((9, 13, 3), (200, 50, 50), np.uint8), "has colours"),
         ("a.npy", np.full((4, 5), np.nan), "NaN or infinity at all pixels"),
         ("a.npy", np.full((4, 5), 255.0), "reaches from 255 to 255"),
@@ -76,13 +77,13 @@ def test_jpeg_and_two_levels(tmp_path):
         ("a.npy", np.array(["x"], dtype=object), "can't be read as an array"),
         ("a.npy", ALPHA.astype(np.int32), r"of type int32; give uint8 \(0 to 255\)"),
         ("a.npy", ONES.astype(np.int64), r"of type int64; give uint8 \(0 to 255\)"),
-        ("a.npy", ONES, "is 1 of 255; multiply it by 255"),
-        ("a.png", ONES, "is 1 of 255; multiply it by 255"),
-        ("a.tiff", ONES, "is 1 of 255; multiply it by 255"),
-        ("a.bmp", ONES, "is 1 of 255; multiply it by 255"),
-        ("a.npy", ONES.astype(np.uint16), "is 1 of 65535; multiply it by 65535"),
-        ("a.tif", ONES.astype(np.uint16), "is 1 of 65535; multiply it by 65535"),
-        ("a.png", np.dstack([COLOURS, ONES]), "is 1 of 255; multiply it by 255"),
+        ("a.npy", ONES, "above 1 of 255; multiply it by 255"),
+        ("a.png", ONES, "above 1 of 255; multiply it by 255"),
+        ("a.tiff", ONES, "above 1 of 255; multiply it by 255"),
+        ("a.bmp", ONES, "above 1 of 255; multiply it by 255"),
+        ("a.npy", ONES.astype(np.uint16), "above 1 of 65535; multiply it by 65535"),
+        ("a.tif", ONES.astype(np.uint16), "above 1 of 65535; multiply it by 65535"),
+        ("a.png", np.dstack([COLOURS, ONES]), "above 1 of 255; multiply it by 255"),
     ],
 )
 def test_what_is_no_alpha_is_refused_by_name(tmp_path, name, array, message):
@@ -105,6 +106,17 @@ def test_truncated_files_are_refused_by_name(tmp_path, name):
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(InputError, match=rf"{name} can't be read"):
         read_prediction(path)
+
+
+def test_arrays_that_are_not_what_they_say(tmp_path):
+    path = tmp_path / "a.npy"
+    np.savez(tmp_path / "b.npz", ALPHA)
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999, 99999999), }"
+    lying = b"\x93NUMPY\x01\x00v\x00" + header.ljust(117) + b"\n"
+    for content in ((tmp_path / "b.npz").read_bytes(), lying):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"a\.npy can't be read as an array"):
+            read_prediction(path)
 
 
 def test_listing(tmp_path):

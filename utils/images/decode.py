@@ -62,6 +62,8 @@ def open_header(path: AnyPath, max_pixels: int) -> Image.Image:
         raise InputError(
             f"{path} has {height}x{width} pixels; at most {max_pixels} are taken: shrink it"
         )
+    if picture.format == "TIFF":  # read from its name, one that is turned comes out scrambled
+        picture.filename = ""
     return picture
 
 
@@ -88,7 +90,8 @@ def orientation(picture: Image.Image) -> int:
     if picture.format == "PNG" and not picture.info.keys() & {"exif", "xmp"}:
         return 1
     try:
-        return int(picture.getexif().get(ORIENTATION, 1))
+        value = int(picture.getexif().get(ORIENTATION, 1))
+        return value if value in TURNS else 1
     except (*BROKEN, ValueError, TypeError, KeyError):
         return 1
 
@@ -106,7 +109,7 @@ def guard(path: AnyPath) -> Iterator[None]:
     """Turn whatever a decoder raises into one sentence that names the file."""
     path = Path(path)
     if not path.exists():
-        raise MissingError(f"no file {path}")
+        raise MissingError(f"no file {path}{', where its link leads' * path.is_symlink()}")
     if path.is_dir():
         raise InputError(f"{path} is a folder; expected an image file")
     if path.stat().st_size == 0:

@@ -92,10 +92,7 @@ def refuse_faint(mask: np.ndarray, path: AnyPath) -> None:
     highest, top = int(mask.max()), int(np.iinfo(mask.dtype).max)
     if 0 < highest <= top // 255:
         remedy = f"multiply it by {top}" if highest == 1 else "scale it, or save it with 8 bits"
-        raise InputError(
-            f"{path} has {8 * mask.itemsize} bits, but its largest value is {highest} of {top}; "
-            + remedy
-        )
+        raise InputError(f"{path} has no value above {highest} of {top}; {remedy}")
 
 
 def read_rgba(path: AnyPath, max_pixels: int = MAX_PIXELS) -> np.ndarray:

@@ -154,6 +154,15 @@ def test_linked_folders_are_searched_once(photos, tmp_path):
     assert names(find_sources(str(photos))) == ["a.PNG", "b.jpg", "link/d.png", "sub/c.jpeg"]
 
 
+def test_a_link_that_leads_to_itself_does_not_end_the_run(photos, tmp_path):
+    (photos / "loop.jpg").symlink_to("loop.jpg")
+    for text in (str(photos), f"{photos}/*.jpg"):
+        sources = find_sources(text, skip=tmp_path / "out")
+        jobs, errors = plan_jobs(sources, tmp_path / "out", ["alpha"], Formats())
+        assert photos / "loop.jpg" in [job.source for job in jobs] and not errors
+        assert leave_existing(jobs, skip=False, overwrite=False) == jobs
+
+
 def test_a_glob_leaves_the_outputs_out(photos):
     touch(photos / "out" / "alpha" / "e.png")
     found = find_sources(f"{photos}/**/*.[pP]*", skip=photos / "out")

@@ -76,7 +76,9 @@ def test_a_broken_profile_is_told_of_once_and_taken_as_srgb(tmp_path, capsys, mo
     for _ in range(2):
         assert read_metadata(path) == Metadata()
     told = capsys.readouterr().err
-    assert told == f"note: the colour profile of {path} is broken; its colours are taken as sRGB\n"
+    assert (
+        told == f"note: the colour profile of {path} can't be used; its colours are taken as sRGB\n"
+    )
 
 
 def test_converted_colours_look_the_same():

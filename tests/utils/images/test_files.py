@@ -84,6 +84,7 @@ def test_a_photo_reads_as_a_person_sees_it(tmp_path, photo, grey):
         ("a.webp", "WEBP", {"lossless": True}),
         ("a.tif", "TIFF", {}),
         ("a.tiff", "TIFF", {"compression": "tiff_lzw"}),
+        ("rgba.tif", "TIFF", {}),
         ("a.avif", "AVIF", {"quality": 100, "subsampling": "4:4:4"}),
     ],
 )
@@ -91,7 +92,8 @@ def test_a_photo_reads_as_a_person_sees_it(tmp_path, photo, grey):
 def test_the_cameras_rotation_is_applied(tmp_path, photo, orientation, name, kind, options):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = draw(tmp_path / name, Image.fromarray(photo), kind, exif=exif, **options)
+    picture = Image.fromarray(photo).convert("RGBA" if "rgba" in name else "RGB")
+    path = draw(tmp_path / name, picture, kind, exif=exif, **options)
     undone = {
         1: photo,
         2: photo[:, ::-1],
@@ -104,6 +106,19 @@ def test_the_cameras_rotation_is_applied(tmp_path, photo, orientation, name, kin
     }[orientation]
     assert np.allclose(read_photo(path), undone, atol=8 if kind == "AVIF" else 0)
     assert read_size(path) == undone.shape[:2]
+
+
+def test_a_rotation_that_is_none_turns_nothing(tmp_path, photo):
+    exif = Image.Exif()
+    exif[0x0112] = 9
+    path = draw(tmp_path / "a.png", Image.fromarray(photo), "PNG", exif=exif)
+    assert read_photo(path).shape[:2] == read_size(path) == photo.shape[:2]
+
+
+def test_a_link_that_leads_nowhere(tmp_path):
+    (tmp_path / "a.jpg").symlink_to(tmp_path / "absent")
+    with pytest.raises(MissingError, match=r"a\.jpg, where its link leads"):
+        read_photo(tmp_path / "a.jpg")
 
 
 def test_alphas_of_every_depth(tmp_path, grey):
@@ -123,7 +138,7 @@ def test_masks_that_are_none(tmp_path, photo, grey):
     with pytest.raises(InputError, match=r"rgba\.png has an alpha channel"):
         read_alpha(save(tmp_path / "rgba.png", np.dstack([photo, grey])))
     write_image(tmp_path / "shallow.png", grey.astype(np.uint16))
-    with pytest.raises(InputError, match=r"shallow\.png has 16 bits.* 255 of 65535; scale it, or"):
+    with pytest.raises(InputError, match=r"shallow\.png has no value above 255 of 65535; scale"):
         read_alpha(tmp_path / "shallow.png")
 
 
@@ -132,7 +147,7 @@ def test_masks_that_are_none(tmp_path, photo, grey):
 def test_masks_of_0_and_1_are_refused(tmp_path, grey, dtype, name):
     write_image(tmp_path / name, (grey > 100).astype(dtype))
     top = np.iinfo(dtype).max
-    with pytest.raises(InputError, match=rf"{name} has .* is 1 of {top}; multiply it by {top}"):
+    with pytest.raises(InputError, match=rf"{name} has no value above 1 of {top}; multiply"):
         read_alpha(tmp_path / name)
     write_image(tmp_path / name, (grey > 100).astype(dtype) * top)
     assert np.array_equal(read_alpha(tmp_path / name), np.where(grey > 100, 255, 0))
@@ -145,9 +160,9 @@ def test_other_masks_of_0_and_1_are_refused(tmp_path, photo, grey):
     palette.save(tmp_path / "palette.png")
     save(tmp_path / "rgb.png", np.repeat(ones[..., None], 3, 2))
     for name in ("palette.png", "rgb.png"):
-        with pytest.raises(InputError, match=f"{name} has 8 bits, but .*multiply it by 255"):
+        with pytest.raises(InputError, match=f"{name} has no value above 1 .*multiply it by 255"):
             read_alpha(tmp_path / name)
-    with pytest.raises(InputError, match=r"a\.png has 8 bits, but .*multiply it by 255"):
+    with pytest.raises(InputError, match=r"a\.png has no value above 1 .*multiply it by 255"):
         read_rgba(save(tmp_path / "a.png", np.dstack([photo, ones])))
     assert not read_alpha(save(tmp_path / "empty.png", np.zeros_like(grey))).any()
 
