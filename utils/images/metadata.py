@@ -73,7 +73,7 @@ def read_metadata(path: AnyPath) -> Metadata:
     try:
         with open_header(path, sys.maxsize) as picture:
             if has_broken_profile(picture):
-                what = f"the colour profile of {path} is broken"
+                what = f"the colour profile of {path} can't be used"
                 say_once(f"note: {what}; its colours are taken as sRGB")
             exif = _exif(picture.getexif, gps=True)
             return Metadata(kept_profile(picture), exif, _dpi(picture))
