@@ -13,7 +13,7 @@ from pathlib import Path
 from data.folders import FolderDataset, check_sizes
 from data.foregrounds import solve_portrait
 from data.sample import Sample
-from utils.errors import InputError, MissingError
+from utils.errors import InputError, MissingError, say_once
 from utils.files import AnyPath
 from utils.images import pair_by_stem, read_size
 from utils.parallel import map_files
@@ -50,8 +50,8 @@ class Split:
         if not Path(file).is_file():
             raise MissingError(f"{file} is not there; name a table with the columns name and split")
         try:
-            with open(file, newline="", encoding="utf-8") as stream:
-                parts = {row["name"]: row["split"] for row in csv.DictReader(stream)}
+            with open(file, newline="", encoding="utf-8-sig") as stream:  # Excel begins with a BOM
+                parts = {row["name"]: row["split"] or "" for row in csv.DictReader(stream)}
         except (KeyError, UnicodeDecodeError, csv.Error) as error:
             raise InputError(f"{file} is no CSV with the columns name and split") from error
         if part not in parts.values():
@@ -59,17 +59,16 @@ class Split:
             raise InputError(f"{file} has no {part} in its column split, only {known}")
         return cls(part, parts)
 
-    def choose(self, paths: Paths) -> Paths:
-        """Those of one folder's portraits that belong to the part."""
-        if not paths.keys() & self.parts.keys():
-            return paths
-        return {name: files for name, files in paths.items() if self.parts.get(name) == self.part}
-
 
 def _pair(folder: Path, split: Split | None) -> Paths:
     alpha = "matte" if (folder / "matte").is_dir() and not (folder / "alpha").is_dir() else "alpha"
     paths = pair_by_stem({"image": folder / "image", "alpha": folder / alpha})
-    return split.choose(paths) if split else paths
+    if split is None:
+        return paths
+    if not paths.keys() & split.parts.keys():
+        say_once(f"note: the table names no portrait of {folder}, which is taken whole")
+        return paths
+    return {name: files for name, files in paths.items() if split.parts.get(name) == split.part}
 
 
 class PortraitDataset(FolderDataset):

@@ -57,12 +57,21 @@ def portraits(folder, *names):
     return folder
 
 
-def test_a_split_takes_a_part_and_leaves_folders_alone_that_it_does_not_name(tmp_path, table):
+def test_a_split_takes_a_part_and_folders_whole_that_it_does_not_name(tmp_path, table, capsys):
     mine, other = portraits(tmp_path / "a", "me", "you", "x"), portraits(tmp_path / "b", "y", "z")
     split = Split.read(f"{table}:train")
     assert PortraitDataset(mine, split).names == ["me"]
+    assert not capsys.readouterr().err
     assert TestPortraits([mine, other], Split.read(f"{table}:val")).names == ["you", "y", "z"]
+    assert f"names no portrait of {other}, which is taken whole" in capsys.readouterr().err
     assert TestPortraits([mine]).names == ["me", "x", "you"]
+
+
+def test_a_table_saved_by_excel_and_one_with_a_short_row(table):
+    table.write_text("\ufeff" + table.read_text() + "she\n", encoding="utf-8")
+    assert Split.read(f"{table}:val").parts["me"] == "train"
+    with pytest.raises(InputError, match="has no test in its column split, only , train, val"):
+        Split.read(f"{table}:test")
 
 
 def test_portraits_to_measure_have_the_trimap_of_ppm(tmp_path):
