@@ -20,6 +20,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     ".tif": ("TIFF", {}),  # not compressed: with libtiff's encoders Pillow can't write EXIF
     ".tiff": ("TIFF", {}),
 }
+CHANNELS = {"uint8": ((), (3,), (4,)), "uint16": ((),)}  # type -> what follows (H, W)
 MAX_WEBP_SIDE = 16_383  # pixels
 MAX_JPEG_SIDE = 65_500  # pixels, libjpeg's
 
@@ -36,8 +37,15 @@ def encode_image(
         metadata: what the picture inherits from the photo it was made of.
 
     Raises:
-        InputError: if the ending is none of these, or its kind can't hold such an array.
+        InputError: if the ending is none of these, or its kind can't hold such an array, or none
+            can.
     """
+    dtype = str(getattr(image, "dtype", type(image).__name__))
+    if np.ndim(image) < 2 or np.shape(image)[2:] not in CHANNELS.get(dtype, ()) or not image.size:
+        raise InputError(
+            f"{np.shape(image)} {dtype} is no picture; give uint8 (H, W), (H, W, 3) or (H, W, 4) or"
+            " uint16 (H, W), of an alpha from 0 to 1 (alpha * 255).round().astype('uint8')"
+        )
     if ending.lower() not in KINDS:
         raise InputError(f"can't write {ending or 'no ending'}; use .png, .jpg, .webp or .tiff")
     kind, options = KINDS[ending.lower()]

@@ -108,6 +108,25 @@ def test_the_cameras_rotation_is_applied(tmp_path, photo, orientation, name, kin
     assert read_size(path) == undone.shape[:2]
 
 
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".webp", ".tiff"])
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((4, 5), np.float32),
+        np.zeros((4, 5), bool),
+        np.zeros((4, 5, 1), np.uint8),
+        np.zeros((4, 5, 3), np.uint16),
+        np.zeros((0, 5), np.uint8),
+        np.zeros(4, np.uint8),
+        "a.png",
+    ],
+)
+def test_what_is_no_picture_is_not_written(tmp_path, array, ending):
+    with pytest.raises(InputError, match=rf"a\{ending}: \(.* is no picture"):
+        write_image(tmp_path / f"a{ending}", array)
+    assert not any(tmp_path.iterdir())
+
+
 def test_a_rotation_that_is_none_turns_nothing(tmp_path, photo):
     exif = Image.Exif()
     exif[0x0112] = 9
