@@ -1,9 +1,9 @@
-"""Write a checkpoint's network as ONNX, or as a torch.export program, and compare it with PyTorch.
+"""Write a checkpoint's network as ONNX, and compare it with PyTorch.
 
     python export_onnx.py --checkpoint train_root/mine/logger/0000100000.pth --output mine.onnx
 
-The ending of --output decides: .onnx (opset 20) or .pt2. Height, width and batch are free (sides
-are multiples of the network's stride, 32 or 128), and so is the number of regions.
+Height, width and batch are free (sides are multiples of the network's stride, 32 or 128), and so is
+the number of regions.
 `predict.py --checkpoint mine.onnx` runs it.
 """
 
@@ -24,7 +24,7 @@ from utils.files import keep_existing
 def parse_args() -> argparse.Namespace:
     parser = OneSentenceParser(__doc__)
     parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="a .pth")
-    parser.add_argument("--output", type=Path, required=True, help="an .onnx or .pt2 file")
+    parser.add_argument("--output", type=Path, required=True, help="an .onnx file")
     parser.add_argument("--overwrite", action="store_true", help="replace --output if it is there")
     return parser.parse_args()
 

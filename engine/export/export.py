@@ -1,16 +1,14 @@
-"""The network as a file that needs none of this project's code: ONNX, or a torch.export program."""
+"""The network as a file that needs none of this project's code: ONNX."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from engine.export.tracing import trace
 from engine.prediction.predictors import open_onnx
@@ -23,7 +21,6 @@ from utils.images import pad_to_multiple
 
 OPSET = 20
 TOLERANCE = 1e-3  # of alpha, between the exported network and PyTorch
-Run = Callable[[Tensor], tuple[Tensor, Tensor]]  # image -> alpha, trimap
 
 
 @dataclass(frozen=True)
@@ -44,28 +41,23 @@ class Comparison:
 
 
 def export(model: MattingModel, path: AnyPath, about: str) -> list[Comparison]:
-    """Write the network as .onnx or .pt2 (torch.export), once it is seen to compute the same.
+    """Write the network as .onnx, once it is seen to compute the same.
 
     Args:
         model: in evaluation mode, float32, on the CPU.
-        path: the ending decides the kind.
-        about: one line that says what the model is; an .onnx keeps it, max_area and stride.
+        path: ends in .onnx.
+        about: one line that says what the model is; the file keeps it, max_area and stride.
 
     Raises:
         InputError: another ending; a package is missing; or the file's alpha differs from
             PyTorch's by more than TOLERANCE, in which case none is written.
     """
     path = Path(path)
-    if path.suffix not in (".onnx", ".pt2"):
-        raise InputError(f"--output {path} must end in .onnx or .pt2 (torch.export)")
-    program = trace(model)
+    if path.suffix != ".onnx":
+        raise InputError(f"--output {path} must end in .onnx")
     with atomic_path(path) as temporary:
-        if path.suffix == ".pt2":
-            torch.export.save(program, temporary)
-            comparisons = compare(model, torch.export.load(temporary).module())
-        else:
-            _save_onnx(program, temporary, about, model)
-            comparisons = compare(model, _onnx_runner(temporary))
+        _save_onnx(trace(model), temporary, about, model)
+        comparisons = compare(model, open_onnx(temporary))
         worst = max(comparison.difference for comparison in comparisons)
         if not worst <= TOLERANCE:
             raise InputError(
@@ -98,19 +90,10 @@ def _save_onnx(
     written.save(str(path))
 
 
-def _onnx_runner(path: Path) -> Run:
-    session = open_onnx(path)
-
-    def run(image: Tensor) -> tuple[Tensor, Tensor]:
-        alpha, trimap = session.run(None, {"image": image.numpy()})
-        return torch.from_numpy(alpha), torch.from_numpy(trimap)
-
-    return run
-
-
-def compare(model: MattingModel, run: Run) -> list[Comparison]:
+def compare(model: MattingModel, session: Any) -> list[Comparison]:
     """Compare an exported network with its model at several sizes, as batches of 1 and of 3.
 
+    `session` is ONNX Runtime's (open_onnx).
     One of the photos is plain, of a colour in which the model finds nothing unknown, if there is
     such a colour; another one's sides are no multiples of the stride before they are padded.
     """
@@ -122,8 +105,8 @@ def compare(model: MattingModel, run: Run) -> list[Comparison]:
             image = torch.stack([padded.roll(8 * i, dims=2) for i in range(batch)]).contiguous()
             with torch.inference_mode():
                 output = model(image)
-                alpha, _ = run(image)
-            difference = float((alpha - output.alpha).abs().max())
+            alpha, _ = session.run(None, {"image": image.numpy()})
+            difference = float(np.abs(alpha - output.alpha.numpy()).max())
             comparisons.append(Comparison(photo.shape[:2], batch, len(output.cells), difference))
     return comparisons
 

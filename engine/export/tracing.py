@@ -1,4 +1,4 @@
-"""The network as one graph with dynamic sizes, for ONNX and torch.export.
+"""The network as one graph with dynamic sizes, for ONNX.
 
 Three things are written differently here, so that no Python loop or branch depends on the data;
 each computes the same (tests compare them): Swin's windows, the search for neighbours, and the
