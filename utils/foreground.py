@@ -85,26 +85,13 @@ def _solve(image: np.ndarray, alpha: np.ndarray, method: str) -> tuple[np.ndarra
     H, W = alpha.shape
     if max(H, W) == 1:
         return image, image
-    shrink = min(1.0, (MAX_SOLVED_PIXELS[method] / (H * W)) ** 0.5)
-    if shrink == 1:
-        return _call(image, alpha, method)
-    small = (max(2, int(W * shrink)), max(2, int(H * shrink)))
-    solved = _call(
-        cv2.resize(image, small, interpolation=cv2.INTER_AREA),
-        cv2.resize(alpha, small, interpolation=cv2.INTER_AREA),
-        method,
-    )
-    foreground, background = (
-        cv2.resize(colour.astype(np.float32), (W, H), interpolation=cv2.INTER_LINEAR)
-        for colour in solved
-    )
+    shrink = (MAX_SOLVED_PIXELS[method] / (H * W)) ** 0.5
+    small = (W, H) if shrink >= 1 else (max(2, int(W * shrink)), max(2, int(H * shrink)))
+    layers = (cv2.resize(layer, small, interpolation=cv2.INTER_AREA) for layer in (image, alpha))
+    kind = np.float64 if method == "cf" else np.float32  # of its incomplete Cholesky factorisation
+    solved = METHODS[method](*(layer.astype(kind) for layer in layers), return_background=True)
+    foreground, background = (cv2.resize(colour.astype(np.float32), (W, H)) for colour in solved)
     return foreground, background
-
-
-def _call(image: np.ndarray, alpha: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]:
-    if method == "cf":  # its incomplete Cholesky factorisation needs double precision
-        image, alpha = image.astype(np.float64), alpha.astype(np.float64)
-    return METHODS[method](image, alpha, return_background=True)
 
 
 def _explain(

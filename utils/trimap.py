@@ -59,7 +59,6 @@ def write_trimaps(
     folder: AnyPath,
     read: Callable[[Path], np.ndarray] = read_alpha,
     *,
-    size: int = TEST_ELLIPSE,
     num_workers: int | None = None,
 ) -> int:
     """Write folder/<stem>.png for each alpha {stem: path}, in parallel.
@@ -86,13 +85,11 @@ def write_trimaps(
                 "remove the trimap, and it is made anew"
             )
     todo = [(alphas[stem], folder / f"{stem}.png") for stem in alphas if stem not in present]
-    job = functools.partial(_write_trimap, read=read, size=size)
+    job = functools.partial(_write_trimap, read=read)
     return sum(map_files(job, todo, num_workers=num_workers, title=f"trimaps of {folder.parent}"))
 
 
-def _write_trimap(
-    paths: tuple[Path, Path], *, read: Callable[[Path], np.ndarray], size: int
-) -> int:
+def _write_trimap(paths: tuple[Path, Path], *, read: Callable[[Path], np.ndarray]) -> int:
     source, target = paths
-    write_image(target, trimap_from_alpha(read(source), size))
+    write_image(target, trimap_from_alpha(read(source), TEST_ELLIPSE))
     return 1

@@ -45,14 +45,14 @@ def read_photo(path: AnyPath, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     return as_rgb(open_picture(path, max_pixels))
 
 
-def read_alpha(path: AnyPath, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def read_alpha(path: AnyPath) -> np.ndarray:
     """Read an alpha mask or a trimap: (H, W) uint8. 16-bit masks are scaled to 8 bits.
 
     Raises:
         MissingError, InputError: as `read_photo`; and if the mask has colours or an alpha channel
             of its own, or is opaque nowhere near (see `refuse_faint`).
     """
-    picture = open_picture(path, max_pixels)
+    picture = open_picture(path, MAX_PIXELS)
     if has_alpha(picture):
         raise InputError(
             f"{path} has an alpha channel (mode {picture.mode}); a mask is one grey channel: "
@@ -95,14 +95,14 @@ def refuse_faint(mask: np.ndarray, path: AnyPath) -> None:
         raise InputError(f"{path} has no value above {highest} of {top}; {remedy}")
 
 
-def read_rgba(path: AnyPath, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def read_rgba(path: AnyPath) -> np.ndarray:
     """Read a cut-out: (H, W, 4) uint8, RGB not multiplied by alpha.
 
     Raises:
         MissingError, InputError: as `read_photo`; and if it has no alpha channel, or one that is
             opaque nowhere near.
     """
-    picture = open_picture(path, max_pixels)
+    picture = open_picture(path, MAX_PIXELS)
     if not has_alpha(picture):
         raise InputError(
             f"{path} has no alpha channel (mode {picture.mode}); expected an RGBA cut-out"
@@ -122,9 +122,7 @@ def read_size(path: AnyPath) -> tuple[int, int]:
         return upright_size(picture)
 
 
-def write_image(
-    path: AnyPath, image: np.ndarray, quality: int = 95, metadata: Metadata | None = None
-) -> None:
+def write_image(path: AnyPath, image: np.ndarray, metadata: Metadata | None = None) -> None:
     """Write RGB (H, W, 3), RGBA (H, W, 4) or grey (H, W), uint8; or uint16 grey. Atomic.
 
     The ending chooses the kind, as `encode_image` has it: .png, .webp, .tiff (lossless), .jpg.
@@ -134,7 +132,7 @@ def write_image(
         OSError: if the disk is full or the folder can't be written; nothing is left behind.
     """
     try:
-        encoded = encode_image(image, Path(path).suffix, quality, metadata)
+        encoded = encode_image(image, Path(path).suffix, metadata=metadata)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     with atomic_path(path) as temporary:

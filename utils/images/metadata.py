@@ -56,13 +56,9 @@ class Metadata:
 
     def elsewhere(self) -> Metadata:
         """The same without GPS: for a picture that shows the person before another scene."""
-
-        def load() -> Image.Exif:
-            exif = Image.Exif()
-            exif.load(self.exif or b"")
-            return exif
-
-        return replace(self, exif=_exif(load, gps=False))
+        exif = Image.Exif()
+        exif.load(self.exif or b"")
+        return replace(self, exif=_exif(lambda: exif, gps=False))
 
 
 def read_metadata(path: AnyPath) -> Metadata:
