@@ -9,6 +9,7 @@ distance transform.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 
@@ -50,7 +51,7 @@ def main() -> None:
     drawn = np.ascontiguousarray(draw_portrait(np.random.default_rng(0), 1440).alpha[:, 180:1260])
     true, pred = drawn / 255, cv2.GaussianBlur(drawn, (0, 0), 3) / 255
     assert np.isclose(connectivity_error(pred, true), published_connectivity(pred, true))
-    ways = {
+    ways: dict[str, Callable[[], object]] = {
         "measure": partial(measure, pred, true, trimap_from_alpha(drawn, TEST_ELLIPSE)),
         "GRAD": partial(gradient_error, pred, true),
         "CONN": partial(connectivity_error, pred, true),
