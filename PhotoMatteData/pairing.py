@@ -24,6 +24,7 @@ from utils.images import list_images, list_photos
 
 NAME = "pairs.csv"
 COLUMNS = ["rgba_image", "background"]
+ERRORS = "surrogateescape"  # names of files need not be UTF-8
 
 
 def pair_backgrounds(
@@ -58,7 +59,10 @@ def store_pairs(base: AnyPath, pairs: Mapping[str, AnyPath]) -> Path:
     if target.exists():
         raise InputError(f"{target} is there already; remove it to pair anew")
     cutouts = list_images(base / "rgba_image")
-    with atomic_path(target) as temporary, temporary.open("w", newline="") as file:
+    with (
+        atomic_path(target) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors=ERRORS) as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         writer.writerows([cutouts[stem].name, _shorten(pairs[stem], base)] for stem in cutouts)
@@ -73,7 +77,7 @@ def read_pairs(base: AnyPath) -> dict[str, Path]:
     """
     base = Path(base)
     target = base / NAME
-    with target.open(newline="") as file:
+    with target.open(newline="", encoding="utf-8-sig", errors=ERRORS) as file:
         reader = csv.DictReader(file)
         if reader.fieldnames != COLUMNS:
             raise InputError(f"{target} has the columns {reader.fieldnames}; expected {COLUMNS}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -19,6 +20,11 @@ class OneSentenceParser(argparse.ArgumentParser):
     def __init__(self, description: str | None = None, **options: Any) -> None:
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(description=description, **options)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if "" in (sys.argv[1:] if args is None else args):
+            self.error("a value is empty, perhaps a shell variable that is not set; give it")
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; see --help")

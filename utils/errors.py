@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -46,6 +47,8 @@ def run_script(main: Callable[[], int | None]) -> None:
     keeps its traceback. Ctrl-C leaves with 130.
     """
     warnings.filterwarnings("ignore", module="PIL")  # broken EXIF: what can't be read is left out
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be UTF-8
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = main()
     except (InputError, OSError) as error:

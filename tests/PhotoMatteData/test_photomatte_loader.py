@@ -1,10 +1,12 @@
+import os
+
 import cv2
 import numpy as np
 import pytest
 
 from PhotoMatteData import pairing
 from PhotoMatteData.data_loader import PhotoMatteDataset, gen_dataset_trimaps, main
-from PhotoMatteData.pairing import pair_backgrounds, store_pairs
+from PhotoMatteData.pairing import pair_backgrounds, read_pairs, store_pairs
 from utils.errors import InputError, MissingError
 from utils.images import write_image
 from utils.trimap import trimap_from_alpha
@@ -52,6 +54,15 @@ def test_seed_0_is_the_papers_pairing_and_others_shuffle(root):
     assert list(shuffled.values()) != sorted(shuffled.values())
     with pytest.raises(InputError, match=r"pairs\.csv is there already; remove it"):
         store_pairs(base, pair_backgrounds(base, seed=4))
+
+
+def test_a_pairing_of_names_that_are_not_utf_8_and_one_saved_by_excel(root):
+    base = root / "PhotoMatte85"
+    (base / "background/s0.png").rename(base / os.fsdecode(b"background/caf\xe9.png"))
+    rule = pair_backgrounds(base)
+    path = store_pairs(base, rule)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_pairs(base) == rule
 
 
 def test_a_stored_pairing_outlives_new_backgrounds(root):

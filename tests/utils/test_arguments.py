@@ -1,6 +1,7 @@
 import pytest
 
-from utils.arguments import join_dashes
+from utils.arguments import OneSentenceParser, join_dashes
+from utils.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -14,3 +15,13 @@ from utils.arguments import join_dashes
 )
 def test_names_that_begin_with_a_dash_are_values(words, joined):
     assert join_dashes(words, "--input", "--output") == joined
+
+
+def test_an_empty_value_is_not_the_folder_one_stands_in(monkeypatch):
+    parser = OneSentenceParser()
+    parser.add_argument("--input")
+    monkeypatch.setattr("sys.argv", ["predict.py", "--input", ""])
+    for words in (["--input", ""], None):
+        with pytest.raises(InputError, match="a value is empty"):
+            parser.parse_args(words)
+    assert parser.parse_args(["--input", "."]).input == "."

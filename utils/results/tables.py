@@ -19,7 +19,8 @@ def write_csv(path: AnyPath, rows: pd.DataFrame | Sequence[object], columns: Seq
 
     with atomic_path(path) as temporary:
         table = pd.DataFrame(rows, columns=list(columns))
-        table.to_csv(temporary, index=False, lineterminator="\n")
+        # Names of files need not be UTF-8.
+        table.to_csv(temporary, index=False, lineterminator="\n", errors="surrogateescape")
 
 
 def render(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], form: str) -> str:
