@@ -77,8 +77,7 @@ def load_model(path: AnyPath, device: str | torch.device = "cpu") -> MattingMode
 def model_from_checkpoint(checkpoint: Mapping[str, Any], path: AnyPath) -> MattingModel:
     """What load_model does, for entries that are read already; `path` is for messages."""
     authors = is_authors(checkpoint)
-    config = CONFIGS["model"] if authors else _config(checkpoint["config"], path)
-    model = build_model(config)
+    model = build_model(CONFIGS["model"]) if authors else _build(checkpoint["config"], path)
     wanted = model.state_dict()
     faults: dict[str, list[str]] = {}
     if authors:
@@ -117,7 +116,7 @@ def _shape(value: Any) -> str:
     )
 
 
-def _config(entries: Any, path: AnyPath) -> MattingConfig:
+def _build(entries: Any, path: AnyPath) -> MattingModel:
     if not isinstance(entries, Mapping):
         raise InputError(f"{path}: its `config` is no table of settings")
     known = {field.name for field in fields(MattingConfig)}
@@ -126,8 +125,8 @@ def _config(entries: Any, path: AnyPath) -> MattingConfig:
             f"{path}: its `config` has settings this version does not know: {listing(strange)}"
         )
     try:
-        return MattingConfig(**entries)
-    except (InputError, TypeError) as error:
+        return build_model(MattingConfig(**entries))
+    except (InputError, TypeError, AttributeError, RuntimeError) as error:  # of values of any type
         raise InputError(f"{path}: its `config` makes no network: {error}") from error
 
 

@@ -176,10 +176,11 @@ def check_photo(photo: np.ndarray) -> np.ndarray:
     Raises:
         InputError: it is not (H, W, 3) uint8 with at least one pixel.
     """
-    if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8 or not photo.size:
+    array = isinstance(photo, np.ndarray)
+    what = f"{photo.shape} {photo.dtype}" if array else f"a {type(photo).__name__}"
+    if not array or photo.shape[2:] != (3,) or photo.dtype != np.uint8 or not photo.size:
         raise InputError(
-            f"a photo must be (H, W, 3) uint8 RGB, not {photo.shape} {photo.dtype};"
-            " utils.images.read_photo reads one"
+            f"a photo must be (H, W, 3) uint8 RGB, not {what}; utils.images.read_photo reads one"
         )
     return photo
 

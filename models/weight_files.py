@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from torch import Tensor
 from utils.errors import InputError, MissingError
 from utils.files import AnyPath, refuse_stand_in
 
-# What DataParallel, torch.compile and the like put before a name; the last one inside it, too.
-_PREFIXES = re.compile(r"^(?:module\.|_orig_mod\.|model\.)+|(?<=\.)_orig_mod\.")
+# What DataParallel, torch.compile and the like put before a name; two of them inside it, too.
+_PREFIXES = re.compile(r"^(?:module\.|_orig_mod\.|model\.)+|(?<=\.)(?:module|_orig_mod)\.")
 
 
 def read_entries(path: AnyPath) -> Any:
@@ -36,8 +37,9 @@ def read_entries(path: AnyPath) -> Any:
     try:
         if path.suffix.lower() == ".safetensors":
             return _read_safetensors(path)
+        _check_sums(path)
         return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
+    except (OSError, InputError):
         raise
     except Exception as error:  # a file of another kind can fail anywhere in the unpickler
         raise InputError(f"{path} is no checkpoint: {_reason(path, error)}") from error
@@ -65,6 +67,17 @@ def plain_names(weights: Any, where: str) -> dict[str, Tensor]:
     if not isinstance(weights, Mapping) or not all(isinstance(name, str) for name in weights):
         raise InputError(f"{where} is no state_dict, weights by their names")
     return {_PREFIXES.sub("", name): v for name, v in weights.items() if name != "n_averaged"}
+
+
+def _check_sums(path: Path) -> None:
+    """torch.load doesn't compare checksums; a flipped bit would stay unnoticed."""
+    if not zipfile.is_zipfile(path):  # torch.save's older kind has none
+        return
+    with zipfile.ZipFile(path) as archive:
+        if bad := archive.testzip():
+            raise InputError(
+                f"{path} is damaged, {bad} in it has a wrong checksum; copy or download it again"
+            )
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:

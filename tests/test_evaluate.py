@@ -187,8 +187,11 @@ def test_other_programs_alphas(run, data_root, tmp_path, capsys):
         np.save(folder / f"{name}.npy", alpha)
     source = ("--predictions", folder)
     (folder / "notes.txt").touch()
+    np.save(folder / "nobody.npy", np.zeros((50, 40), np.uint8))
     assert run(source=source) == 0
-    assert f"passed over in {folder}: 1 .txt\n" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f"passed over in {folder}: 1 .txt\n" in told
+    assert f"passed over in {folder}: 1 alphas of no photo of P3M-500-P, nobody\n" in told
     path = tmp_path / "out" / "P3M-500-P_their alphas [1].csv"
     assert (read_results(path) == 0).all(axis=None)
 

@@ -20,9 +20,17 @@ def atomic_path(path: AnyPath) -> Iterator[Path]:
     The temporary name keeps the ending, so that writers which go by it work, and begins with a
     dot, so that no loader counts it. If the block raises or the process is killed, `path` is what
     it was before. Parent folders are made.
+
+    Raises:
+        InputError: a folder lies where the file is to be, or a file where its folder is to be.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; a file is to be written there: move it away")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(f"{path.parent} can't be made: a file is in its place") from error
     handle, name = tempfile.mkstemp(
         prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent
     )

@@ -15,7 +15,6 @@ import json
 import math
 import signal
 import sys
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ from utils.errors import InputError
 from utils.files import AnyPath, atomic_path
 
 RECORD = "arguments.json"
+ENTRIES = ("optimizer", "scaler", "step", "best", "arguments")  # beside the network's
 
 
 @dataclass
@@ -125,29 +125,16 @@ class RunFolder:
         found = self.checkpoints()
         for path in reversed(found):
             try:
-                _check_whole(path)
-                return read_checkpoint(path)
+                checkpoint = read_checkpoint(path)
+                if lacking := [entry for entry in ENTRIES if entry not in checkpoint]:
+                    raise InputError(f"{path} holds no {lacking[0]}; no run wrote it")
+                return checkpoint
             except InputError as error:
                 if say:
                     print(f"passed over: {error}", file=sys.stderr)
         if found:
             raise InputError(f"none of the checkpoints in {self.logger} is whole; start a new run")
         return None
-
-
-def _check_whole(path: Path) -> None:
-    """torch.load doesn't compare checksums; a flipped bit would train on unnoticed.
-
-    Raises:
-        InputError: if the file is truncated or a checksum is wrong.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            bad = archive.testzip()
-    except zipfile.BadZipFile as error:
-        raise InputError(f"{path} is truncated or no checkpoint ({error})") from error
-    if bad:
-        raise InputError(f"{path} has a wrong checksum in {bad}")
 
 
 def check_new(train_dir: AnyPath) -> None:
@@ -172,9 +159,9 @@ def read_arguments(train_dir: AnyPath) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{train_dir} holds no run to resume, no {path.name}; leave out --resume")
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
-        raise InputError(f"{path} is no valid JSON ({error}); restore it from a backup") from error
+        return {**json.loads(path.read_text(encoding="utf-8"))}
+    except (ValueError, TypeError) as error:  # the latter: it is JSON, but no table
+        raise InputError(f"{path} is no table in JSON ({error}); restore a backup") from error
 
 
 class StopRequest:

@@ -139,12 +139,24 @@ def test_names_of_wrapped_networks_are_understood(tmp_path, prefix):
     assert all(torch.equal(loaded[name], value) for name, value in model.state_dict().items())
 
 
-def test_a_part_that_was_compiled_is_understood(tmp_path):
+@pytest.mark.parametrize("wrap", [torch.compile, torch.nn.DataParallel])
+def test_a_part_that_was_wrapped_is_understood(tmp_path, wrap):
     model = build_model(SMALL)
-    model.coarse_network = torch.compile(model.coarse_network)
-    save_checkpoint(tmp_path / "compiled.pth", model)
-    assert any("coarse_network._orig_mod" in name for name in model.state_dict())
-    load_model(tmp_path / "compiled.pth")
+    names = set(model.state_dict())
+    model.coarse_network = wrap(model.coarse_network)
+    save_checkpoint(tmp_path / "wrapped.pth", model)
+    assert not names & {name for name in model.state_dict() if name.startswith("coarse_network")}
+    load_model(tmp_path / "wrapped.pth")
+
+
+def test_a_flipped_bit_is_told_of(tmp_path):
+    path = tmp_path / "flipped.pth"
+    save_checkpoint(path, build_model(SMALL))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"flipped\.pth is damaged, .* has a wrong checksum"):
+        load_model(path)
 
 
 def test_names_of_a_wrapped_authors_network_are_understood(authors_file, tmp_path):
@@ -234,7 +246,7 @@ def test_other_contents_and_missing_files(tmp_path):
     torch.save({"model": {}, "config": {"colour": "red"}}, tmp_path / "strange.pth")
     with pytest.raises(InputError, match="colour"):
         load_model(tmp_path / "strange.pth")
-    for config in (3, {"depths": 5}, {"num_neighbours": 0}):
+    for config in (3, {"depths": 5}, {"num_neighbours": 0}, {"backbone": 3}, {"backbone": "none"}):
         torch.save({"model": {}, "config": config}, tmp_path / "strange.pth")
         with pytest.raises(InputError, match=r"strange\.pth: its `config`"):
             load_model(tmp_path / "strange.pth")

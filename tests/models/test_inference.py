@@ -105,6 +105,8 @@ def test_ablation_without_attention_leaves_regions_alone():
 def test_wrong_values_are_refused(model):
     with pytest.raises(InputError, match=r"\(H, W, 3\) uint8 RGB, not \(5, 5\) uint8"):
         predict_alpha(model, np.zeros((5, 5), np.uint8))
+    with pytest.raises(InputError, match=r"uint8 RGB, not a str; utils\.images\.read_photo reads"):
+        predict_alpha(model, "me.jpg")
     with pytest.raises(InputError, match="fit must be one of pad, resize, not 'crop'"):
         predict_alpha(model, photo(5, 5), fit="crop")
     with pytest.raises(InputError, match="precision must be one of"):

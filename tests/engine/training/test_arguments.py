@@ -122,8 +122,9 @@ def test_a_resumed_run_refuses_what_would_change_its_result(begun):
         parse(begun, "--resume", "--lr", "0.1")
 
 
-def test_a_broken_record_is_told_of(begun):
-    (begun / RECORD).write_text("{")
+@pytest.mark.parametrize("text", ["", "{", "3", "null", "[]"])
+def test_a_broken_record_is_told_of(begun, text):
+    (begun / RECORD).write_text(text)
     with pytest.raises(InputError, match=RECORD):
         parse(begun, "--resume")
 

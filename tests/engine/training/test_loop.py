@@ -218,7 +218,7 @@ def test_the_newest_and_every_kth_checkpoint_are_kept(run, tmp_path):
     assert kept == ["0000000003.pth", "0000000005.pth", "0000000006.pth"]
 
 
-@pytest.mark.parametrize("damage", ["truncated", "flipped"])
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "another's"])
 def test_a_broken_newest_checkpoint_falls_back_to_the_one_before(run, tmp_path, capsys, damage):
     run(tmp_path, max_steps=6)
     newest = tmp_path / "logger/0000000006.pth"
@@ -226,9 +226,11 @@ def test_a_broken_newest_checkpoint_falls_back_to_the_one_before(run, tmp_path, 
     content = bytearray(newest.read_bytes())
     if damage == "truncated":
         content = content[: len(content) // 2]
-    else:
+    elif damage == "flipped":
         content[len(content) // 2] ^= 1
     newest.write_bytes(content)
+    if damage == "another's":
+        save_checkpoint(newest, load_model(tmp_path / "logger/0000000003.pth"))
     run(tmp_path, resume=True, max_steps=6)
     captured = capsys.readouterr()
     assert f"passed over: {newest}" in captured.err
