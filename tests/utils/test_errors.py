@@ -1,15 +1,44 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-CODE = "from utils.errors import run_script; run_script(lambda: print('caf\\udce9.jpg'))"
+ROOT = Path(__file__).parents[2]
+PRINT = "from utils.errors import run_script; run_script(lambda: print('caf\\udce9.jpg'))"
+WRITE = """
+import sys, time
+from utils.errors import run_script
+from utils.files import atomic_path
+
+def main():
+    with atomic_path(sys.argv[1]):
+        print("begun", flush=True)
+        time.sleep(60)
+
+run_script(main)
+"""
 
 
 def test_names_that_are_not_utf_8_are_printed():
     done = subprocess.run(
-        [sys.executable, "-X", "utf8", "-c", CODE],
-        capture_output=True,
-        cwd=Path(__file__).parents[2],
+        [sys.executable, "-X", "utf8", "-c", PRINT], capture_output=True, cwd=ROOT
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [b"caf\\udce9.jpg"]
+
+
+def test_a_script_that_is_told_to_end_leaves_nothing_half_written(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "LOCAL_RANK"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITE, str(tmp_path / "a.png")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+    )
+    assert process.stdout.readline() == "begun\n"
+    process.terminate()
+    assert process.communicate()[1] == "stopped by SIGTERM\n"
+    assert process.returncode == 143
+    assert not any(tmp_path.iterdir())
