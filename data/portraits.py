@@ -55,7 +55,7 @@ class Split:
         except (KeyError, UnicodeDecodeError, csv.Error) as error:
             raise InputError(f"{file} is no CSV with the columns name and split") from error
         if part not in parts.values():
-            known = ", ".join(sorted(set(parts.values())))
+            known = ", ".join(sorted(set(parts.values()))) or "nothing"
             raise InputError(f"{file} has no {part} in its column split, only {known}")
         return cls(part, parts)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import safetensors
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from utils.errors import InputError, MissingError
@@ -48,11 +48,17 @@ def read_entries(path: AnyPath) -> Any:
 def write_entries(path: AnyPath, entries: Mapping[str, Any]) -> None:
     """Write a .pth; or a .safetensors, whose metadata hold all but `model` as JSON."""
     if Path(path).suffix.lower() != ".safetensors":
-        torch.save(entries, path)
+        with open(path, "wb") as file:
+            try:
+                torch.save(entries, file)
+            except RuntimeError as error:  # PyTorch's own; what the disk said is its context
+                if isinstance(error.__context__, OSError):
+                    raise error.__context__ from None
+                raise
         return
     weights = {name: value.contiguous() for name, value in entries["model"].items()}
     metadata = {key: json.dumps(value) for key, value in entries.items() if key != "model"}
-    save_file(weights, path, metadata)
+    Path(path).write_bytes(save(weights, metadata))
 
 
 def plain_names(weights: Any, where: str) -> dict[str, Tensor]:

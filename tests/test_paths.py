@@ -131,7 +131,10 @@ def test_pictures(tmp_path, kind):
     with atomic_path(kind(tmp_path / "new" / "text")) as temporary:
         temporary.write_text("whole")
     assert (tmp_path / "new" / "text").read_text() == "whole"
-    for place, message in (("new", "new is a folder"), ("new/text/a", "new/text can't be made")):
+    for place, message in (
+        ("new", "new is a folder"),
+        ("new/text/a", "new/text can't be made, for a file"),
+    ):
         with pytest.raises(InputError, match=message), atomic_path(kind(tmp_path / place)):
             pass
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,15 @@ from pathlib import Path
 from utils.errors import InputError
 
 AnyPath = str | os.PathLike[str]  # what public functions take; inside, a Path
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, the user's share, what one may write
+
+
+def make_folder(path: AnyPath) -> None:
+    """Make a folder and its parents; InputError if a file lies in its place."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(f"folder {path} can't be made, for a file is in its place") from error
 
 
 @contextmanager
@@ -23,14 +33,12 @@ def atomic_path(path: AnyPath) -> Iterator[Path]:
 
     Raises:
         InputError: a folder lies where the file is to be, or a file where its folder is to be.
+        OSError: the disk is full (the file is named), or the folder can't be written.
     """
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path} is a folder; a file is to be written there: move it away")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise InputError(f"{path.parent} can't be made: a file is in its place") from error
+    make_folder(path.parent)
     handle, name = tempfile.mkstemp(
         prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent
     )
@@ -40,6 +48,10 @@ def atomic_path(path: AnyPath) -> Iterator[Path]:
         yield temporary
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files that only their owner reads
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise OSError(error.errno, f"{error.strerror}, make room", str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 

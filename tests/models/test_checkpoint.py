@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from models import CONFIGS, MattingConfig, build_model, load_model
 from models.checkpoint import latest_checkpoint, read_checkpoint, save_checkpoint
 from models.regions import crop_regions
+from models.weight_files import write_entries
 from tests.models import authors_stand_in
 from utils.errors import InputError, MissingError
 
@@ -147,6 +148,14 @@ def test_a_part_that_was_wrapped_is_understood(tmp_path, wrap):
     save_checkpoint(tmp_path / "wrapped.pth", model)
     assert not names & {name for name in model.state_dict() if name.startswith("coarse_network")}
     load_model(tmp_path / "wrapped.pth")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk to be had")
+@pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
+def test_a_full_disk_is_called_so(tmp_path, name):
+    (tmp_path / name).symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        write_entries(tmp_path / name, {"model": {"weight": torch.zeros(99999)}})
 
 
 def test_a_flipped_bit_is_told_of(tmp_path):

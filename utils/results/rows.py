@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from utils.errors import InputError, MissingError
-from utils.files import AnyPath
+from utils.files import AnyPath, make_folder
 from utils.metrics import COLUMNS
 from utils.results.tables import write_csv
 
@@ -91,7 +91,7 @@ def read_results(path: AnyPath) -> pd.DataFrame:
         scores = scores.dropna(how="all")
         if scores.isna().any(axis=None):
             raise ValueError("an image lacks a number")
-    except (KeyError, ValueError) as error:  # KeyError: more cells in a row than names of columns
+    except (KeyError, ValueError, TypeError) as error:  # KeyError: more cells than columns
         raise InputError(
             f"{path} is no CSV of evaluate.py: expected a column img_name and columns of numbers"
         ) from error
@@ -107,7 +107,7 @@ def add_to_journal(path: AnyPath, row: Row, settings: dict[str, Any]) -> None:
 
     The first line holds the settings that decide the numbers; rows of other settings are refused.
     """
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    make_folder(Path(path).parent)
     with open(path, "a", encoding="utf-8") as file:
         if file.tell() == 0:
             file.write(json.dumps(settings))

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.errors import InputError, MissingError
-from utils.files import AnyPath
+from utils.files import AnyPath, make_folder
 from utils.images import write_image
 from utils.video.frame import PLAIN, REMEDY, Look, Reader, Tell, Writer
 
@@ -137,7 +137,7 @@ def write_numbered(folder: AnyPath) -> Iterator[NumberedWriter]:
     folder = Path(folder)
     if folder.exists():
         raise InputError(f"{folder} is there already; remove it or name another --output")
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name[:40]}-", dir=folder.parent))
     try:
         yield NumberedWriter(temporary)

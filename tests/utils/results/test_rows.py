@@ -67,6 +67,7 @@ def test_nothing_measured_has_no_average(tmp_path):
         "img_name\nx\n",
         "img_name,SAD,MAD\nx,1\n",
         "img_name,SAD\nx,1,2\n",
+        "\0\1\2",
     ],
 )
 def test_other_csv_is_refused(tmp_path, text):
