@@ -246,13 +246,13 @@ def _plate(points: np.ndarray, control: np.ndarray) -> np.ndarray:
 
 
 def sample_colours(
-    rng: np.random.Generator, image: np.ndarray, grey_share: float = 0.0, version: str = "V2"
+    rng: np.random.Generator, grey_share: float = 0.0, version: str = "V2"
 ) -> np.ndarray:
-    """Draw a colour jitter: (3, 4) float32, for (r, g, b, 1) in 0..255.
+    """Draw a colour jitter: (3, 4) float64, for (r, g, b, the photo's mean grey) in 0..255.
 
-    Brightness, contrast (about the photo's mean grey), saturation and hue within RANGES[version];
-    the hue turns in the YIQ plane rather than in HSV, which keeps all of it one matrix. A share of
-    the samples loses all colour.
+    Brightness, contrast (about that grey), saturation and hue within RANGES[version]; the hue turns
+    in the YIQ plane rather than in HSV, which keeps all of it one matrix. A share of the samples
+    loses all colour.
     """
     ranges = RANGES[version]
     spans = (ranges.brightness, ranges.contrast, ranges.saturation)
@@ -264,12 +264,15 @@ def sample_colours(
         [[1, 0, 0], [0, np.cos(hue), -np.sin(hue)], [0, np.sin(hue), np.cos(hue)]]
     ) * np.array([[1], [saturation], [saturation]])
     matrix = contrast * brightness * (np.linalg.inv(YIQ) @ turn @ YIQ)
-    mean = float(YIQ[0] @ np.array(cv2.mean(image)[:3]))
-    offset = np.full((3, 1), (1 - contrast) * brightness * mean)
-    return np.hstack([matrix, offset]).astype(np.float32)
+    return np.hstack([matrix, np.full((3, 1), (1 - contrast) * brightness)])
 
 
 YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
+
+
+def mean_grey(image: np.ndarray) -> float:
+    """Of (H, W, 3) uint8 RGB, in 0..255."""
+    return float(YIQ[0] @ np.array(cv2.mean(image)[:3]))
 
 
 def _shift(x: float, y: float) -> np.ndarray:

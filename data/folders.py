@@ -3,24 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from data.augment import mean_grey
 from data.sample import Sample
 from utils.errors import InputError
 from utils.files import AnyPath
 from utils.images import pair_by_stem, read_alpha, read_photo, read_rgba
 from utils.trimap import Trimap
 
+
+def raw_path(path: AnyPath) -> Path:
+    """Where the pixels of a foreground or background are kept as they are: fg_raw/NAME.npy."""
+    path = Path(path)
+    return path.parent.with_name(f"{path.parent.name}_raw") / f"{path.stem}.npy"
+
+
+def has_raw(path: AnyPath) -> bool:
+    """Whether they are, and the picture hasn't changed since."""
+    raw = raw_path(path)
+    return raw.exists() and raw.stat().st_mtime >= Path(path).stat().st_mtime
+
+
+def _read_colours(path: AnyPath) -> np.ndarray:
+    """A foreground or background, from memory-mapped pixels where there are any."""
+    if not Path(path).exists() or not has_raw(path):
+        return read_photo(path)
+    raw = raw_path(path)
+    try:
+        return np.load(raw, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{raw} is broken; remove it") from error
+
+
 READERS = {
     "image": read_photo,
     "alpha": read_alpha,
     "trimap": read_alpha,
-    "foreground": read_photo,
-    "background": read_photo,
+    "foreground": _read_colours,
+    "background": _read_colours,
     "cutout": read_rgba,
 }
+
+
+@dataclass(frozen=True)
+class StoredSample:
+    """A portrait in files, of which each layer is read when it is first asked for.
+
+    Attributes:
+        name, edge_weight: as of `Sample`.
+        paths: layer -> file.
+        read: the layers that were asked for.
+    """
+
+    name: str
+    paths: Mapping[str, AnyPath]
+    edge_weight: float = 1.0
+    read: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def layer(self, name: str) -> np.ndarray:
+        """(H, W[, C]) uint8; foreground and background may be memory-mapped.
+
+        Raises:
+            InputError: if the file is broken, differs from the first in size, or is a wrong trimap.
+        """
+        if name not in self.read:
+            array = READERS[name](self.paths[name])
+            first = next(iter(self.read), name)
+            sizes = {first: self.read.get(first, array).shape[:2], name: array.shape[:2]}
+            check_sizes(sizes, self.paths)
+            if name == "trimap":
+                check_trimap(array, self.paths[name])
+            self.read[name] = array
+        return self.read[name]
+
+    def mean_grey(self) -> float:
+        """Nearly the photo's, without reading all of it.
+
+        Raises:
+            InputError: if the photo is broken.
+        """
+        return mean_grey(read_photo(self.paths["image"], eighth=True))
 
 
 class FolderDataset:
@@ -47,15 +114,18 @@ class FolderDataset:
     def __len__(self) -> int:
         return len(self.names)
 
+    def stored(self, index: int) -> StoredSample:
+        """One sample, not read yet."""
+        return StoredSample(self.names[index], self.paths[self.names[index]])
+
     def __getitem__(self, index: int) -> Sample:
         """Read one sample.
 
         Raises:
             InputError: if a file is broken, or its size or values don't fit (named).
         """
-        name = self.names[index]
-        layers: dict[str, Any] = dict(read_layers(self.paths[name]))
-        return Sample(name, **layers)
+        layers: dict[str, Any] = dict(read_layers(self.paths[self.names[index]]))
+        return Sample(self.names[index], **layers)
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
@@ -65,13 +135,10 @@ def read_layers(paths: Mapping[str, AnyPath]) -> dict[str, np.ndarray]:
     """Read the layers {layer: path} of one sample.
 
     Raises:
-        InputError: if a file is broken, differs from the first in size, or is a wrong trimap.
+        InputError: as `StoredSample.layer`.
     """
-    layers = {layer: READERS[layer](path) for layer, path in paths.items()}
-    check_sizes({layer: array.shape[:2] for layer, array in layers.items()}, paths)
-    if "trimap" in layers:
-        check_trimap(layers["trimap"], paths["trimap"])
-    return layers
+    sample = StoredSample("", paths)
+    return {layer: sample.layer(layer) for layer in paths}
 
 
 def check_sizes(sizes: Mapping[str, tuple[int, ...]], paths: Mapping[str, AnyPath]) -> None:

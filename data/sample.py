@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data.augment import mean_grey
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -28,3 +30,12 @@ class Sample:
     foreground: np.ndarray | None = None
     background: np.ndarray | None = None
     edge_weight: float = 1.0
+
+    def layer(self, name: str) -> np.ndarray:
+        """A layer that is known."""
+        layer: np.ndarray = getattr(self, name)
+        return layer
+
+    def mean_grey(self) -> float:
+        """The photo's, in 0..255."""
+        return mean_grey(self.image)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -13,11 +14,13 @@ import torch
 from data.augment import (
     RANGES,
     V2_SCALE,
+    mean_grey,
     sample_background_warp,
     sample_colours,
     sample_warp,
 )
 from data.degrade import GREY_SHARE
+from data.folders import StoredSample
 from data.recipe import Recipe, carry_out
 from data.recombination import (
     SECOND_SHARE,
@@ -34,17 +37,16 @@ from utils.trimap import TRAINING_ELLIPSE
 
 Value = TypeVar("Value")
 LAYERS = ("image", "foreground", "background", "alpha")
+CUT_OUT = ("foreground", "alpha")
 ORDER, CONTENT, SCENES, SECOND = range(4)  # streams of random numbers that never meet
 
 
 class Samples(Protocol):
-    """What `P3MDataset(root, "train")` offers."""
-
-    names: list[str]
+    """Portraits with foreground and background."""
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> Sample: ...
+    def __getitem__(self, index: int) -> Sample | StoredSample: ...
 
 
 class Kept(Generic[Value]):
@@ -79,10 +81,11 @@ class TrainingSet(torch.utils.data.Dataset):
     has them), seed int (for whatever else a step draws for this sample), edge_weight float, image,
     foreground, background (3, H, W) uint8 RGB, alpha and trimap (1, H, W) uint8. It depends on
     nothing but `seed` and the position, so neither workers nor a resume change it. A broken file is
-    said once on stderr, and the next sample in that epoch's order stands in for it.
+    said once on stderr, and the next sample in that epoch's order stands in for it. Only what a
+    sample needs is read: where a scene replaces the background, neither that nor the whole photo.
 
     Args:
-        samples: portraits with foreground and background, e.g. P3MDataset(root, "train").
+        samples: portraits with foreground and background, in memory or stored.
         crop_size: side of the crop, in pixels.
         seed: of the run.
         version: "V1", "V2" or "strong", see `data.augment`.
@@ -142,71 +145,97 @@ class TrainingSet(torch.utils.data.Dataset):
         return facts | tensors
 
     def draw(self, position: int) -> Recipe:
-        """Read a sample's files and draw its transforms; `__getitem__` and the GPU carry it out."""
+        """Read a sample's files and draw its transforms."""
         epoch, place = divmod(position, len(self.samples))
-        order = self._random(ORDER, epoch).permutation(len(self.samples))
-        sample = self._load(self.samples.__getitem__, np.roll(order, -place), self._broken)
-        rng = self._random(CONTENT, position)
+        order = np.roll(self._random(ORDER, epoch).permutation(len(self.samples)), -place)
+        recipe, rng = self._load(lambda i: self._own(i, position), order, self._broken)
+        return recipe if "image" in recipe.layers else self._before_scene(recipe, rng, position)
+
+    def _own(self, index: int, position: int) -> tuple[Recipe, np.random.Generator]:
+        """A portrait as it is; without photo and background where a scene is to replace them.
+
+        The generator goes on from there.
+        """
+        sample, rng = self.samples[index], self._random(CONTENT, position)
         seed = int(rng.integers(2**62))
-        name, layers = sample.name, {layer: getattr(sample, layer) for layer in LAYERS}
-        edge_weight = sample.edge_weight
-        warp = sample_warp(rng, self.version, layers["alpha"], self.size, self.scale)
-        grey_share = GREY_SHARE if self.degrade else 0.0
-        colours = sample_colours(rng, layers["image"], grey_share, self.version)
-        scene = scene_warp = None
+        alpha = sample.layer("alpha")
+        warp = sample_warp(rng, self.version, alpha, self.size, self.scale)
+        colours = sample_colours(rng, GREY_SHARE if self.degrade else 0.0, self.version)
         if rng.random() < self.replace:
-            order = self._random(SCENES, position).permutation(len(self.scenes))
-            path, scene = self._load(self._scene, order, self._broken_scenes)
-            name += f" before {path.name}"
-            scene_warp = sample_background_warp(rng, scene.shape[:2], self.size)
-            del layers["image"], layers["background"]
-            if self.recombine:
-                second = self._recombine(layers, position)
-                if second:
-                    name += f" with {second.name}"
-                    edge_weight = min(edge_weight, second.edge_weight)
-                scene = write_on_scene(rng, scene)
-            if self.empty and rng.random() < self.empty:
-                name = f"nobody before {path.name}"
-                layers["alpha"], edge_weight = np.zeros_like(layers["alpha"]), 1.0
-            elif self.version != "V1":
-                warp = stand(warp, layers["alpha"], self.size)
-        elif RANGES[self.version].roam and self.scale[0] < 1:
-            # Smaller than the crop, a whole photo would go on mirrored: a kaleidoscope.
-            larger = max(1.0, self.scale[0]), max(1.0, self.scale[1])
-            warp = sample_warp(rng, self.version, layers["alpha"], self.size, larger)
-        return Recipe(
-            name, seed, self.size, layers, warp, colours,
-            scene, scene_warp, self.degrade, self.ellipse, edge_weight,
+            layers = {name: sample.layer(name) for name in CUT_OUT}
+            grey = sample.mean_grey()
+        else:
+            layers = {name: sample.layer(name) for name in LAYERS}
+            grey = mean_grey(layers["image"])
+            if RANGES[self.version].roam and self.scale[0] < 1:
+                # Smaller than the crop, a whole photo would go on mirrored: a kaleidoscope.
+                larger = max(1.0, self.scale[0]), max(1.0, self.scale[1])
+                warp = sample_warp(rng, self.version, alpha, self.size, larger)
+        colours[:, 3] *= grey
+        recipe = Recipe(
+            sample.name, seed, self.size, layers, warp, colours.astype(np.float32),
+            degrade=self.degrade, ellipse=self.ellipse, edge_weight=sample.edge_weight,
+        )  # fmt: skip
+        return recipe, rng
+
+    def _before_scene(self, recipe: Recipe, rng: np.random.Generator, position: int) -> Recipe:
+        """The same people, or nobody, before one of the scenes."""
+        name, layers, warp, edge_weight = (
+            recipe.name, dict(recipe.layers), recipe.warp, recipe.edge_weight,
+        )  # fmt: skip
+        order = self._random(SCENES, position).permutation(len(self.scenes))
+        path, scene = self._load(self._scene, order, self._broken_scenes)
+        name += f" before {path.name}"
+        scene_warp = sample_background_warp(rng, scene.shape[:2], self.size)
+        if self.recombine:
+            second = self._recombine(layers, position)
+            if second:
+                name += f" with {second.name}"
+                edge_weight = min(edge_weight, second.edge_weight)
+            scene = write_on_scene(rng, scene)
+        if self.empty and rng.random() < self.empty:
+            name = f"nobody before {path.name}"
+            layers["alpha"], edge_weight = np.zeros_like(layers["alpha"]), 1.0
+        elif self.version != "V1":
+            warp = stand(warp, layers["alpha"], self.size)
+        return replace(
+            recipe, name=name, layers=layers, warp=warp, edge_weight=edge_weight, scene=scene,
+            scene_warp=scene_warp,
         )  # fmt: skip
 
     def _scene(self, index: int) -> tuple[Path, np.ndarray]:
         return self.scenes[index], self.read_scene(self.scenes[index])
 
-    def _recombine(self, layers: dict[str, np.ndarray], position: int) -> Sample | None:
+    def _recombine(
+        self, layers: dict[str, np.ndarray], position: int
+    ) -> Sample | StoredSample | None:
         """Change foreground and alpha; the second person, if there is one."""
         rng = self._random(SECOND, position)
         second = None
         if rng.random() < SECOND_SHARE:
             order = rng.permutation(len(self.samples))
-            second = self._load(self.samples.__getitem__, order, self._broken)
-            layers |= join_people(rng, layers, {n: getattr(second, n) for n in layers})
+            second, cut_out = self._load(self._cut_out, order, self._broken)
+            layers |= join_people(rng, layers, cut_out)
         layers["foreground"] = light_people(rng, layers["foreground"])
         return second
+
+    def _cut_out(self, index: int) -> tuple[Sample | StoredSample, dict[str, np.ndarray]]:
+        sample = self.samples[index]
+        return sample, {name: sample.layer(name) for name in CUT_OUT}
 
     def _load(self, read: Callable[[int], Value], order: np.ndarray, broken: torch.Tensor) -> Value:
         """read(i) of the first i in `order` that works; says once what does not."""
         reason: InputError | None = None
         for i in order.tolist():
-            if broken[i]:
-                continue
             try:
                 return read(i)
             except InputError as error:
+                # Tried again next time, which may need other files of it.
                 reason = error
+                if not broken[i]:
+                    print(f"skipped: {error}", file=sys.stderr, flush=True)
                 broken[i] = True
-                print(f"skipped from now on: {error}", file=sys.stderr, flush=True)
-        raise InputError("not one file can be read" + (f"; the last: {reason}" if reason else ""))
+        raise InputError(f"not one file can be read; the last: {reason}")
 
     def _random(self, stream: int, number: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, stream, number])

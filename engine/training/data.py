@@ -16,9 +16,8 @@ import cv2
 import torch
 from torch.utils.data import BatchSampler, DataLoader
 
-from data.folders import FolderDataset
+from data.folders import FolderDataset, StoredSample
 from data.portraits import PortraitDataset, Split, TestPortraits
-from data.sample import Sample
 from data.training_set import Kept
 from engine.distributed import Processes
 from engine.training.optimisation import Settings
@@ -52,9 +51,9 @@ class Mixture:
 
     def __init__(self, parts: Sequence[tuple[Any, int, float]], keep: bool = False) -> None:
         self.names: list[str] = []
-        self.places: list[tuple[Callable[[int], Sample], int, float]] = []
+        self.places: list[tuple[Callable[[int], StoredSample], int, float]] = []
         for dataset, times, edge_weight in parts:
-            read = Kept(dataset.__getitem__) if keep else dataset.__getitem__
+            read = Kept(dataset.stored) if keep else dataset.stored
             for i, name in enumerate(dataset.names):
                 self.names += [name] * times
                 self.places += [(read, i, edge_weight)] * times
@@ -62,7 +61,7 @@ class Mixture:
     def __len__(self) -> int:
         return len(self.places)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> StoredSample:
         read, i, edge_weight = self.places[index]
         return replace(read(i), edge_weight=edge_weight)
 

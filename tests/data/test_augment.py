@@ -7,6 +7,7 @@ from data.augment import (
     RANGES,
     Warp,
     apply_warp,
+    mean_grey,
     sample_background_warp,
     sample_colours,
     sample_warp,
@@ -35,12 +36,17 @@ def portrait():
     return layers | {"image": image.astype(np.uint8)}
 
 
+def matrix(rng, image, **options):
+    """What is drawn, for (r, g, b, 1)."""
+    return sample_colours(rng, **options) * (1, 1, 1, mean_grey(image))
+
+
 @pytest.mark.parametrize("version", RANGES)
 def test_the_composite_identity_survives(portrait, version):
     for seed in range(6):
         rng = np.random.default_rng(seed)
         warp = sample_warp(rng, version, portrait["alpha"], SIZE)
-        colours = sample_colours(rng, portrait["image"])
+        colours = matrix(rng, portrait["image"])
         crop = apply_warp(portrait, warp, SIZE)
         for name in ("image", "foreground", "background"):
             crop[name] = cv2.transform(crop[name], colours)
@@ -150,9 +156,7 @@ def test_strong_changes_reach_farther_and_crop_anywhere():
     skin = np.full((1, 1, 3), (200, 130, 100), np.uint8)
     spread = {}
     for version in ("V2", "strong"):
-        draws = [
-            sample_colours(np.random.default_rng(seed), skin, version=version) for seed in range(99)
-        ]
+        draws = [matrix(np.random.default_rng(seed), skin, version=version) for seed in range(99)]
         spread[version] = np.std([cv2.transform(skin, draw) for draw in draws], axis=0).mean()
     assert spread["strong"] > 1.25 * spread["V2"]
 
@@ -168,7 +172,7 @@ def test_backgrounds_fill_the_crop_from_within():
 def test_grey_stays_grey_and_the_jitter_is_bounded(portrait):
     grey = np.full((1, 1, 3), 128, np.uint8)
     for seed in range(50):
-        jittered = cv2.transform(grey, sample_colours(np.random.default_rng(seed), grey))
+        jittered = cv2.transform(grey, matrix(np.random.default_rng(seed), grey))
         assert np.ptp(jittered) <= 2
         assert 0.79 * 128 < jittered.mean() < 1.21 * 128
 

@@ -1,10 +1,14 @@
+import shutil
+
 import cv2
 import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from data.folders import FolderDataset
 from data.sample import Sample
+from engine.training.data import Mixture
 from P3MData.data_loader import TrainingSet, positions
 from utils.errors import InputError
 from utils.images import write_image
@@ -36,8 +40,8 @@ class Portraits:
 def scenes(tmp_path):
     for i in range(3):
         colour = np.array([250, 20 * i, 10], np.uint8)
-        write_image(tmp_path / f"{i}.png", np.full((60, 300, 3), colour))
-    return tmp_path
+        write_image(tmp_path / f"scenes/{i}.png", np.full((60, 300, 3), colour))
+    return tmp_path / "scenes"
 
 
 def same(a, b):
@@ -199,3 +203,51 @@ def test_a_photo_as_it_is_fills_the_crop_where_people_get_small():
     for item in (data[i] for i in range(20)):
         count, _ = cv2.connectedComponents((item["alpha"][0].numpy() > 127).astype(np.uint8))
         assert count <= 4  # at a scale of 0.3 some ten mirrored people
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """Three noisy portraits in files: TrainingSet takes them stored, and decoded as a whole."""
+    rng = np.random.default_rng(0)
+    layers = ("image", "alpha", "foreground", "background")
+    for layer in layers:
+        for name in "abc":
+            noise = rng.integers(
+                0, 256, (150, 170) if layer == "alpha" else (150, 170, 3), np.uint8
+            )
+            ending = ".jpg" if layer == "image" else ".png"
+            write_image(tmp_path / layer / f"{name}{ending}", cv2.blur(noise, (9, 9)))
+    return tmp_path, FolderDataset({layer: tmp_path / layer for layer in layers})
+
+
+def test_a_replaced_sample_reads_neither_background_nor_the_whole_photo(stored, scenes, capfd):
+    folder, portraits = stored
+    options = {"crop_size": 128, "backgrounds": scenes, "replace": 0.5}
+    whole = TrainingSet(portraits, **options)
+    expected = [whole[i] for i in range(20)]
+    data = TrainingSet(Mixture([(portraits, 1, 1.0)]), **options)
+    for item, other in zip((data[i] for i in range(20)), expected, strict=True):
+        replaced = " before " in item["name"]
+        for layer in ("image", "foreground", "background", "alpha", "trimap"):
+            difference = (item[layer].int() - other[layer].int()).abs().max()
+            assert difference <= replaced  # the mean of a photo's eighth size is nearly its own
+    shutil.rmtree(folder / "background")
+    recipes = [data.draw(i) for i in range(20) if " before " in expected[i]["name"]]
+    assert len(recipes) > 5
+    assert capfd.readouterr().err == ""
+    for path in (folder / "image").iterdir():
+        path.unlink()
+    with pytest.raises(InputError, match=r"the last: no file .*\.jpg"):
+        data[next(i for i in range(20) if " before " in expected[i]["name"])]
+
+
+def test_a_sample_with_a_broken_background_depends_on_the_position_alone(stored, scenes, capfd):
+    folder, portraits = stored
+    for name in "ab":
+        (folder / f"background/{name}.png").write_bytes(b"")
+    samples = Mixture([(portraits, 1, 1.0)])
+    data = TrainingSet(samples, crop_size=128, backgrounds=scenes)
+    unbroken = [data[i] for i in range(20)]
+    assert capfd.readouterr().err.count("a.png is empty") == 1
+    for i, item in enumerate(unbroken):
+        assert same(TrainingSet(samples, crop_size=128, backgrounds=scenes)[i], item)

@@ -67,8 +67,11 @@ def open_header(path: AnyPath, max_pixels: int) -> Image.Image:
     return picture
 
 
-def open_picture(path: AnyPath, max_pixels: int) -> Image.Image:
+def open_picture(path: AnyPath, max_pixels: int, *, eighth: bool = False) -> Image.Image:
     """Decode a photo, the first of several, and turn it as its EXIF orientation says.
+
+    Args:
+        eighth: decode a JPEG at an eighth of its size, where that is at least a pixel.
 
     Raises:
         MissingError, InputError: if it is missing, broken, too large or of another kind (named).
@@ -77,6 +80,8 @@ def open_picture(path: AnyPath, max_pixels: int) -> Image.Image:
         count = _count_pictures(picture)
         if count > 1 and picture.format != "MPO":  # a camera's JPEG has its previews behind it
             say_once(f"note: {path} holds {count} pictures; the first is read")
+        if eighth:
+            picture.draft(None, (1, 1))
         picture.load()
         turn = TURNS.get(orientation(picture))
         if picture.mode == "F" or picture.mode.startswith("I"):

@@ -41,6 +41,9 @@ class Drawn:
         alpha = np.zeros((128, 128), np.uint8)
         return Sample(self.names[index], photo, alpha, None, photo, photo)
 
+    def stored(self, index):
+        return self[index]
+
 
 @pytest.fixture
 def dataset():
