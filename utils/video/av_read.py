@@ -15,6 +15,7 @@ from av.stream import Disposition
 from utils.errors import InputError
 from utils.files import AnyPath
 from utils.video import colour
+from utils.video.containers import mend_matroska
 from utils.video.frame import Frame, Look, Tell, plain_name, turns_aside, upright
 
 TICK = Fraction(1, 90_000)  # seconds; whole numbers of it for every usual frame rate
@@ -162,6 +163,22 @@ def _display_matrix(frame: Any) -> np.ndarray:
     return np.frombuffer(sides[Type.DISPLAYMATRIX], np.int32).reshape(3, 3)[:2, :2]
 
 
+def open_container(path: AnyPath, tell: Tell | None = None) -> Any:
+    """Open a file with FFmpeg, which goes on behind what is broken in it, as far as that is known.
+
+    Raises:
+        InputError: it is no video.
+    """
+    mended = mend_matroska(path)
+    if mended and tell:
+        places = "one place" if mended[1] == 1 else f"{mended[1]} places"
+        tell(f"{path} is broken in {places}; what can be read behind it is")
+    try:
+        return av.open(mended[0] if mended else plain_name(path))
+    except (av.FFmpegError, UnicodeError) as error:
+        raise InputError(f"{path} can't be read as a video: broken or of another kind") from error
+
+
 @contextmanager
 def read_video(path: AnyPath, tell: Tell) -> Iterator[AvReader]:
     """Open a video file.
@@ -169,9 +186,5 @@ def read_video(path: AnyPath, tell: Tell) -> Iterator[AvReader]:
     Raises:
         InputError: it is none, or holds no frame.
     """
-    try:
-        container = av.open(plain_name(path))
-    except (av.FFmpegError, UnicodeError) as error:
-        raise InputError(f"{path} can't be read as a video: broken or of another kind") from error
-    with container:
+    with open_container(path, tell) as container:
         yield AvReader(path, container, tell)

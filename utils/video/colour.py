@@ -36,6 +36,16 @@ def matrix_number(matrix: int, primaries: int, height: int, width: int) -> int:
     return BT709 if not named and (width >= 1280 or height > 576) else 5
 
 
+def _to_ycc(red: float, blue: float) -> np.ndarray:
+    """(3, 3): luma and chroma of RGB, by the weights of red and blue in luma."""
+    luma = np.array([red, 1 - red - blue, blue])
+    return np.array([luma, ([0, 0, 1] - luma) / (2 - 2 * blue), ([1, 0, 0] - luma) / (2 - 2 * red)])
+
+
+BT601_YCC, BT709_YCC = _to_ycc(0.299, 0.114), _to_ycc(0.2126, 0.0722)
+BT601_TO_BT709 = np.linalg.inv(BT709_YCC) @ BT601_YCC  # RGB made by the wrong weights to the right
+
+
 def shown_by_all(primaries: int, transfer: int) -> bool:
     """Whether every display shows these as they are: neither HDR nor a wide gamut."""
     return primaries not in TO_BT709 and transfer not in (PQ, HLG)

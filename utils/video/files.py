@@ -112,7 +112,7 @@ def open_writer(
         raise InputError(f"{path}: OpenCV writes only .mp4 here; for {ending}: {REMEDY}")
     if sound or look.pixel_aspect != 1:
         tell(f"{path}: OpenCV writes no sound and square pixels only; for more: {REMEDY}")
-    return write_mp4(path, size, rate)
+    return write_mp4(path, size, rate, look)
 
 
 class NumberedWriter:

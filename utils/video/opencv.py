@@ -1,11 +1,13 @@
 """Reading videos and cameras, and writing mp4, with OpenCV; utils/video/files.py decides when.
 
-What PyAV does and OpenCV can't: HD videos that name no matrix are read, and all are written, by
-BT.601's; HDR is not tone-mapped, but told of; of times only the average rate is kept.
+What PyAV does and OpenCV can't: HDR is not tone-mapped, but told of; of times only the average
+rate is kept. OpenCV reads HD that names no matrix by BT.601's, which is undone; what that clipped,
+in the most saturated colours, stays lost.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,15 +19,18 @@ import numpy as np
 from utils.errors import InputError
 from utils.files import AnyPath, atomic_path
 from utils.video import colour
+from utils.video.containers import Header, read_header, tag_mp4
 from utils.video.frame import REMEDY, Frame, Look, Tell, plain_name, turns_aside, upright
-from utils.video.mp4 import read_header
+
+# Codecs that go by BT.601 at every size, and pixels that are RGB in the file.
+NO_BT709 = re.compile(b"(?i)^(mjp[ga]|jpeg|dmb1|avrn)|rgb|bgr|pal| g3")
+VERSION = tuple(map(int, cv2.__version__.split(".")[:2]))
 
 
 class CvReader:
     """A video file or camera; see utils.video.frame.Reader.
 
-    OpenCV turns frames itself but never mirrors them: where the file's matrix can be read, it is
-    followed here instead.
+    OpenCV would turn frames, but never mirror them: the file's matrix is followed here instead.
     """
 
     def __init__(self, source: AnyPath | int, capture: cv2.VideoCapture, tell: Tell) -> None:
@@ -33,12 +38,11 @@ class CvReader:
         self.name = f"camera:{source}" if self._live else str(source)
         self._tell = tell
         self._capture = capture
-        header = None if isinstance(source, int) else read_header(source)
-        self._matrix = header.matrix if header else np.eye(2)
-        if header:
-            capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
-            if not colour.shown_by_all(header.primaries, header.transfer):
-                tell(f"{self.name} is HDR, which OpenCV can't show as it should be: {REMEDY}")
+        header = Header() if isinstance(source, int) else read_header(source)
+        self._display = header.display
+        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
+        if not colour.shown_by_all(header.primaries, header.transfer):
+            tell(f"{self.name} is HDR, which OpenCV can't show as it should be: {REMEDY}")
         found, first = capture.read()
         if not found:
             raise InputError(
@@ -47,23 +51,32 @@ class CvReader:
                 else f"{self.name} can't be read as a video: broken, empty or of another kind"
             )
         self._first = first
-        self.size: tuple[int, int] = upright(first, self._matrix).shape[:2]
+        self.size: tuple[int, int] = upright(first, self._display).shape[:2]
         self.look = Look(self._pixel_aspect())
+        wanted = colour.matrix_number(header.matrix, header.primaries, *first.shape[:2])
+        told = header.matrix == colour.BT709 and VERSION >= (4, 13)  # older ones take no notice
+        luma = not self._live and not NO_BT709.search(self._code("FOURCC", "CODEC_PIXEL_FORMAT"))
+        self._mend = luma and wanted == colour.BT709 and not told
         rate = capture.get(cv2.CAP_PROP_FPS)
         self.rate = Fraction(rate if 1 <= rate <= 1000 else 25).limit_denominator(1001)
         self.count = 0 if self._live else max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
 
+    def _code(self, *names: str) -> bytes:
+        """The four letters of each of these properties."""
+        numbers = [int(self._capture.get(getattr(cv2, f"CAP_PROP_{name}"))) for name in names]
+        return b" ".join(number.to_bytes(4, "little", signed=True) for number in numbers)
+
     def _pixel_aspect(self) -> Fraction:
         names = (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN)
         across, down = (max(0, int(self._capture.get(name))) for name in names)
-        across, down = (down, across) if turns_aside(self._matrix) else (across, down)
+        across, down = (down, across) if turns_aside(self._display) else (across, down)
         return Fraction(across, down) if across and down else Fraction(1)
 
     def __iter__(self) -> Iterator[Frame]:
         found, picture, number = True, self._first, 0
         start = time.monotonic()
         while found:
-            picture = upright(picture, self._matrix)
+            picture = upright(picture, self._display)
             if picture.shape[:2] != self.size:
                 raise InputError(
                     f"{self.name} changes its size at frame {number + 1}; cut it there"
@@ -73,7 +86,10 @@ class CvReader:
                 if self._live
                 else number / self.rate
             )
-            yield Frame(np.ascontiguousarray(picture[..., ::-1]), seconds)
+            image = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+            yield Frame(
+                cv2.transform(image, colour.BT601_TO_BT709) if self._mend else image, seconds
+            )
             found, picture = self._capture.read()
             number += 1
         if number < self.count - 2 - self.count // 50:  # where it is not known it is a guess
@@ -116,7 +132,9 @@ class CvWriter:
 
 
 @contextmanager
-def write_mp4(path: AnyPath, size: tuple[int, int], rate: Fraction) -> Iterator[CvWriter]:
+def write_mp4(
+    path: AnyPath, size: tuple[int, int], rate: Fraction, look: Look
+) -> Iterator[CvWriter]:
     """Open an mp4 file to write, MPEG-4, at a constant rate and without sound.
 
     Raises:
@@ -133,3 +151,4 @@ def write_mp4(path: AnyPath, size: tuple[int, int], rate: Fraction) -> Iterator[
             yield CvWriter(writer, even)
         finally:
             writer.release()
+        tag_mp4(temporary, look.primaries, look.transfer, matrix=6)  # BT.601's, which OpenCV uses

@@ -19,7 +19,7 @@ import numpy as np
 
 from utils.errors import InputError
 from utils.files import AnyPath
-from utils.video.av_read import SLOW
+from utils.video.av_read import SLOW, open_container
 from utils.video.frame import Tell, plain_name
 
 # Sound that a container takes as it is ("pcm_": every kind of it), and what other sound becomes.
@@ -80,7 +80,7 @@ def prepare_sound(source: AnyPath, target: AnyPath, tell: Tell) -> Iterator[Any]
 
 def _bring_over(source: AnyPath, ready: Path) -> list[str]:
     """Write the first track that can be had to `ready`; returns what is to be told of it."""
-    with av.open(plain_name(source)) as container:
+    with open_container(source) as container:
         tracks = [list(_ways(track, ready.suffix)) for track in container.streams.audio]
     refused: list[str] = []
     for number, ways in enumerate(tracks, 1):
@@ -112,7 +112,7 @@ def _ways(track: Any, ending: str) -> Iterator[str | None]:
 def _write_track(source: AnyPath, number: int, ready: Path, layout: str | None) -> list[str]:
     """Write one track, copied or encoded; returns what of it is lost."""
     lost = []
-    with av.open(plain_name(source)) as given, av.open(plain_name(ready), "w") as taken:
+    with open_container(source) as given, av.open(plain_name(ready), "w") as taken:
         track = given.streams.audio[number]
         start = Fraction(given.start_time or 0, SLOW)
         mover: _Copier | _Encoder = (

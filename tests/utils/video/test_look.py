@@ -46,7 +46,7 @@ def needs_matrices():
 
 
 @pytest.mark.parametrize("case", MATRICES)
-@pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv"])
 def test_all_eight_turns_and_mirrors(tmp_path, reader, case, name):
     needs_matrices()
     matrix, (bottom, right) = MATRICES[case]
@@ -96,6 +96,22 @@ def test_pixel_aspect_and_colours_are_written(tmp_path, name, channels, size):
         )
 
 
+@pytest.mark.parametrize("size", [SIZE, (96, 1280)])
+def test_opencv_writes_what_its_colours_are(tmp_path, reader, monkeypatch, size):
+    path = tmp_path / "a.mp4"
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "have_pyav", lambda: False)
+        with open_writer(path, size, 3, Fraction(25), None, look=Look()) as writer:
+            for i in range(3):
+                writer.write(picture(size), Fraction(i, 25))
+    with av.open(str(path)) as container:
+        context = container.streams.video[0].codec_context
+        tags = context.color_primaries, context.color_trc, context.colorspace
+        assert tags == (1, 1, 6) and context.color_range == 1
+    _, images, _ = read(path)
+    assert len(images) == 3 and np.abs(images[2].astype(int) - picture(size)).mean() < 4
+
+
 @pytest.mark.parametrize(("aspect", "size"), [("64/45", (48, 91)), ("45/64", (68, 64))])
 def test_webm_gets_square_pixels_instead(tmp_path, aspect, size):
     path, notes = tmp_path / "a.webm", []
@@ -132,14 +148,51 @@ def test_all_tags_of_bt709_are_written(tmp_path, name, channels):
         assert context.color_range == 1
 
 
-@pytest.mark.parametrize("size", [(720, 1280), (1280, 720), (96, 1280), (480, 640)])
+HD = [(720, 1280), (1280, 720), (96, 1280), (578, 64)]
+KINDS = [  # by name: codec, pixels
+    ("a.mp4", "libx264", "yuv420p"),
+    ("a.mkv", "libx264", "yuv420p10le"),
+    ("a.avi", "libx264", "yuv420p"),
+    ("a.mov", "mjpeg", "yuvj420p"),  # BT.601 at every size
+    ("a.avi", "mjpeg", "yuvj420p"),
+    ("a.mkv", "ffv1", "bgr0"),
+    ("a.mov", "qtrle", "rgb24"),
+    ("a.mov", "prores_ks", "yuv422p10le"),
+    ("a.webm", "libvpx-vp9", "yuv420p"),
+]
+
+
+@pytest.mark.parametrize("size", [*HD, (480, 640)])
 @pytest.mark.parametrize("tagged", [False, True])
-def test_untagged_hd_is_bt709_and_untagged_sd_is_bt601(tmp_path, size, tagged):
+def test_untagged_hd_is_bt709_and_untagged_sd_is_bt601(tmp_path, reader, size, tagged):
     space = 5 if size == (480, 640) else 1
     tags = (6 if space == 5 else 1, 2, 2) if tagged else (2, 2, 2)
     path = write_clip(tmp_path / "a.mp4", size=size, count=1, tags=tags, space=space)
     _, images, notes = read(path)
     assert np.abs(images[0].astype(int) - picture(size)).mean() < 3 and notes == []
+
+
+@pytest.mark.parametrize(("name", "codec", "pixels"), KINDS)
+@pytest.mark.parametrize("tag", [2, 1])
+def test_hd_of_every_kind_has_its_colours(tmp_path, reader, name, codec, pixels, tag):
+    """All colours that BT.601's weights don't clip; grey frames before them don't mislead."""
+    size, space = (96, 1280), 5 if codec == "mjpeg" else 1
+    steps = np.linspace(50, 200, 64).repeat(20)
+    image = np.rint(np.stack([steps, steps[::-1], (steps * 3) % 150 + 50], -1)).astype(np.uint8)
+    image = np.tile(image, (96, 1, 1))
+    path = write_clip(
+        tmp_path / name,
+        codec=codec,
+        pixels=pixels,
+        count=3,
+        tags=(tag, tag, tag),
+        space=space,
+        image=image,
+        size=size,
+    )
+    _, images, notes = read(path)
+    error = np.abs(images[-1].astype(int) - image).mean()
+    assert error < 4 and notes == []
 
 
 @pytest.mark.parametrize("tags", [(5, 5, 5), (6, 6, 6), (1, 1, 13), (2, 2, 2)])

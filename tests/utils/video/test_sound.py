@@ -8,7 +8,7 @@ import pytest
 av = pytest.importorskip("av", reason="PyAV is optional: requirements-video.txt")
 
 from tests.utils.video.clips import SIZE, listen, picture, spoilt, write_clip  # noqa: E402
-from utils.video.files import open_writer  # noqa: E402
+from utils.video.files import open_reader, open_writer  # noqa: E402
 
 
 def matted(source, target):
@@ -136,6 +136,47 @@ def test_time_stamps_that_leap(tmp_path, codec):
     *_, end, loudness = listen(tmp_path / "out.mp4")
     assert end == pytest.approx(1, abs=0.3)
     assert np.median(loudness) == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mov", ".webm"])
+@pytest.mark.parametrize("codec", ["libmp3lame", "flac", "libopus"])
+def test_time_stamps_that_stand_still(tmp_path, codec, ending):
+    def spoil(packets):  # Matroska has them, MP4 refuses them
+        for number in (2, 3, 5):
+            packets[number].pts = packets[number].dts = packets[1].dts
+        return packets
+
+    sound = {"codec": codec, "rate": 48000, "seconds": 1}
+    source = write_clip(tmp_path / "a.mkv", sounds=[sound], spoil=spoil)
+    assert matted(source, tmp_path / f"out{ending}") == []
+    *_, end, loudness = listen(tmp_path / f"out{ending}")
+    assert end == pytest.approx(1, abs=0.1) and np.median(loudness) == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("length", [8, None])  # bytes; None: all of the packet
+@pytest.mark.parametrize("codec", ["flac", "aac", "libopus"])
+def test_broken_bytes_between_the_packets_leave_the_picture_whole(tmp_path, codec, length):
+    """The packet's own length is lost: FFmpeg alone leaves out all that follows, picture too."""
+    sound = {"codec": codec, "rate": 48000, "seconds": 2}
+    source = write_clip(tmp_path / "a.mkv", sounds=[sound], count=50)
+    with av.open(str(source)) as container:
+        packet = [packet for packet in container.demux(audio=0) if packet.size][5]
+    content = bytearray(source.read_bytes())
+    begin = packet.pos - (2 if packet.size < 120 else 3)
+    assert content[begin] == 0xA3
+    end = begin + length if length else packet.pos + 4 + packet.size
+    content[begin:end] = bytes(byte ^ 0x5A for byte in content[begin:end])
+    source.write_bytes(content)
+    notes = []
+    with open_reader(source, tell=notes.append) as reader:
+        assert len(list(reader)) == 50
+    assert notes == [f"{source} is broken in one place; what can be read behind it is"]
+    matted(source, tmp_path / "out.mp4")
+    *_, loudness = listen(tmp_path / "out.mp4")
+    assert np.median(loudness) == pytest.approx(0.5, abs=0.1)
+    with av.open(str(tmp_path / "out.mp4")) as container:  # and nothing moves
+        last = [p for p in container.demux(audio=0) if p.size][-1]
+    assert float(last.pts * last.time_base) == pytest.approx(2, abs=0.1)
 
 
 @pytest.mark.parametrize("codec", ["libmp3lame", "flac"])
