@@ -130,8 +130,8 @@ def generate(
         return _generate(root, num_train, num_test, size, seed, num_workers, people)
     except OSError as error:
         raise OSError(
-            f"{root} can't be written ({error.strerror or error}): make room or give another "
-            "--root; what is there is whole, and the same command goes on"
+            f"{root} can't be written ({error.strerror or error}): what is there is whole, and"
+            " the same command goes on; or give another --root"
         ) from error
 
 
