@@ -16,7 +16,7 @@ from utils.errors import InputError
 from utils.files import AnyPath
 from utils.video import colour
 from utils.video.containers import mend_matroska
-from utils.video.frame import Frame, Look, Tell, plain_name, turns_aside, upright
+from utils.video.frame import Frame, Look, Tell, plain_name, tell_of_early_end, turns_aside, upright
 
 TICK = Fraction(1, 90_000)  # seconds; whole numbers of it for every usual frame rate
 SLOW = 1_000_000  # microseconds, PyAV's unit of a container's start
@@ -141,14 +141,10 @@ class AvReader:
             # FFmpeg guesses a cut AVI's duration from what is left; its number of frames stays.
             promised = max(stream.duration * stream.time_base, stream.frames / self.rate)
             reached = self._ends.get(stream.index, 0) - (stream.start_time or 0) * stream.time_base
-        else:  # of the longest track, therefore
+        else:  # Matroska's is that of the longest track, from 0 on
             promised = Fraction(self._container.duration or 0, SLOW)
-            reached = max(self._ends.values(), default=Fraction(0)) - self._start
-        if promised - reached > 2 / self.rate + promised / 100:
-            self._tell(
-                f"{self.name} ends after {float(reached):.2f} of the {float(promised):.2f} "
-                "seconds that its header names; is it a whole copy?"
-            )
+            reached = max(self._ends.values(), default=Fraction(0))
+        tell_of_early_end(self.name, reached, promised, self.rate, self._tell)
 
 
 def _display_matrix(frame: Any) -> np.ndarray:

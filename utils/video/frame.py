@@ -74,6 +74,17 @@ class Writer(Protocol):
         """Append (H, W), (H, W, 3) or (H, W, 4) uint8, as the writer was opened for."""
 
 
+def tell_of_early_end(
+    name: str, reached: Fraction, promised: Fraction, rate: Fraction, tell: Tell
+) -> None:
+    """Say so where a video ends, in seconds, well before its header says."""
+    if promised - reached > max(2 / rate, Fraction(1, 10)) + promised / 100:
+        tell(
+            f"{name} ends after {float(reached):.2f} of the {float(promised):.2f} seconds that its "
+            "header names; is it a whole copy?"
+        )
+
+
 def plain_name(path: AnyPath) -> str:
     """A name that is nothing but a file's: "12:30.mp4" alone would be a protocol called 12."""
     return os.path.abspath(path)

@@ -1,8 +1,8 @@
 """Reading videos and cameras, and writing mp4, with OpenCV; utils/video/files.py decides when.
 
-What PyAV does and OpenCV can't: HDR is not tone-mapped, but told of; of times only the average
-rate is kept. OpenCV reads HD that names no matrix by BT.601's, which is undone; what that clipped,
-in the most saturated colours, stays lost.
+What PyAV does and OpenCV can't: HDR is not tone-mapped, but told of; it writes a constant rate, at
+which frames that are shown longer are repeated. OpenCV reads HD that names no matrix by BT.601's,
+which is undone; what that clipped, in the most saturated colours, stays lost.
 """
 
 from __future__ import annotations
@@ -20,7 +20,16 @@ from utils.errors import InputError
 from utils.files import AnyPath, atomic_path
 from utils.video import colour
 from utils.video.containers import Header, read_header, tag_mp4
-from utils.video.frame import REMEDY, Frame, Look, Tell, plain_name, turns_aside, upright
+from utils.video.frame import (
+    REMEDY,
+    Frame,
+    Look,
+    Tell,
+    plain_name,
+    tell_of_early_end,
+    turns_aside,
+    upright,
+)
 
 # Codecs that go by BT.601 at every size, and pixels that are RGB in the file.
 NO_BT709 = re.compile(b"(?i)^(mjp[ga]|jpeg|dmb1|avrn)|rgb|bgr|pal| g3")
@@ -74,29 +83,26 @@ class CvReader:
 
     def __iter__(self) -> Iterator[Frame]:
         found, picture, number = True, self._first, 0
-        start = time.monotonic()
+        start, seconds = time.monotonic(), Fraction(0)
         while found:
             picture = upright(picture, self._display)
             if picture.shape[:2] != self.size:
                 raise InputError(
                     f"{self.name} changes its size at frame {number + 1}; cut it there"
                 )
-            seconds = (
-                Fraction(time.monotonic() - start).limit_denominator(90_000)
-                if self._live
-                else number / self.rate
-            )
+            now = time.monotonic() - start
+            if not self._live:
+                now = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            seconds = max(seconds, Fraction(now).limit_denominator(90_000))
             image = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
             yield Frame(
                 cv2.transform(image, colour.BT601_TO_BT709) if self._mend else image, seconds
             )
             found, picture = self._capture.read()
             number += 1
-        if number < self.count - 2 - self.count // 50:  # where it is not known it is a guess
-            self._tell(
-                f"{self.name} ends after {number} of the {self.count} frames that its header "
-                "names; is it a whole copy?"
-            )
+        if number < self.count:  # where it is not known it is a guess from the seconds
+            reached, promised = seconds + 1 / self.rate, self.count / self.rate
+            tell_of_early_end(self.name, reached, promised, self.rate, self._tell)
 
 
 @contextmanager
@@ -117,18 +123,23 @@ def read_video_or_camera(source: AnyPath | int, tell: Tell) -> Iterator[CvReader
 
 
 class CvWriter:
-    """An mp4 file being written; see utils.video.frame.Writer."""
+    """An mp4 file of a constant rate being written; see utils.video.frame.Writer."""
 
-    def __init__(self, writer: cv2.VideoWriter, size: tuple[int, int]) -> None:
-        self._writer = writer
-        self._size = size
+    def __init__(self, writer: cv2.VideoWriter, size: tuple[int, int], rate: Fraction) -> None:
+        self._writer, self._size, self._rate = writer, size, rate
+        self._last, self._count = np.zeros((*size, 3), np.uint8), 0
 
     def write(self, image: np.ndarray, time: Fraction) -> None:
+        while 0 < self._count < round(time * self._rate):  # where it is shown longer than others
+            self._writer.write(self._last)
+            self._count += 1
         H, W = image.shape[:2]
         below, right = self._size[0] - H, self._size[1] - W
         image = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE)
         code = cv2.COLOR_GRAY2BGR if image.ndim == 2 else cv2.COLOR_RGB2BGR
-        self._writer.write(cv2.cvtColor(image, code))
+        self._last = cv2.cvtColor(image, code)
+        self._writer.write(self._last)
+        self._count += 1
 
 
 @contextmanager
@@ -148,7 +159,7 @@ def write_mp4(
         if not writer.isOpened():
             raise InputError(f"{path} can't be written by OpenCV; write numbered PNGs instead")
         try:
-            yield CvWriter(writer, even)
+            yield CvWriter(writer, even, rate)
         finally:
             writer.release()
         tag_mp4(temporary, look.primaries, look.transfer, matrix=6)  # BT.601's, which OpenCV uses

@@ -28,6 +28,7 @@ def write_clip(
     space=1,
     sounds=(),
     spoil=None,
+    times=None,
 ):
     """Write `count` frames at 25 a second.
 
@@ -40,6 +41,7 @@ def write_clip(
         tags: numbers of matrix, primaries and transfer; 2 says nothing.
         space: number of the matrix that is really used.
         sounds: dictionaries, each `add_sound`'s arguments.
+        times: of the frames, milliseconds, where the rate is not even.
         spoil: changes the list of each track's packets.
     """
     import av
@@ -50,6 +52,8 @@ def write_clip(
         stream.height, stream.width, stream.pix_fmt = *size, pixels
         context = stream.codec_context
         context.colorspace, context.color_primaries, context.color_trc = tags
+        if times:
+            context.time_base = Fraction(1, 1000)
         if aspect:
             context.sample_aspect_ratio = Fraction(aspect)
         if matrix:
@@ -58,10 +62,12 @@ def write_clip(
         tracks = [add_sound(container, **sound) for sound in sounds]
         image = picture(size) if image is None else image
         packets = []
-        for _ in range(count):
+        for number in range(len(times) if times else count):
             kind = "rgb48le" if image.dtype == np.uint16 else "rgb24"
             frame = av.VideoFrame.from_ndarray(image, format=kind)
             frame = frame.reformat(format=pixels, dst_colorspace=space, dst_color_range=1)
+            if times:
+                frame.pts, frame.time_base = times[number], Fraction(1, 1000)
             packets += stream.encode(frame)
         packets += stream.encode(None)
         for track in tracks:

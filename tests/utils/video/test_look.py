@@ -169,7 +169,8 @@ def test_untagged_hd_is_bt709_and_untagged_sd_is_bt601(tmp_path, reader, size, t
     tags = (6 if space == 5 else 1, 2, 2) if tagged else (2, 2, 2)
     path = write_clip(tmp_path / "a.mp4", size=size, count=1, tags=tags, space=space)
     _, images, notes = read(path)
-    assert np.abs(images[0].astype(int) - picture(size)).mean() < 3 and notes == []
+    assert notes == []
+    assert np.abs(images[0].astype(int) - picture(size)).mean() < 3
 
 
 @pytest.mark.parametrize(("name", "codec", "pixels"), KINDS)
@@ -264,6 +265,27 @@ def test_a_video_that_ends_early_is_told_of(tmp_path, reader, name, sound, monke
     _, images, notes = read(path)
     assert 10 < len(images) < 45
     assert sum("ends after" in note and str(path) in note for note in notes) == 1
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.webm"])
+def test_uneven_times_are_no_early_end(tmp_path, reader, name):
+    times = [0, 40, 50, 200, 210, 1000, 1010, 2000]  # milliseconds
+    codec = "libvpx-vp9" if name == "a.webm" else "libx264"
+    path = write_clip(tmp_path / name, codec=codec, times=times)
+    notes = []
+    with open_reader(path, tell=notes.append) as video:
+        frames = list(video)
+    assert notes == [] and [round(frame.time * 1000) for frame in frames] == times
+    with open_writer(tmp_path / "out.mp4", SIZE, 3, Fraction(25), None) as writer:
+        for frame in frames:
+            writer.write(frame.image, frame.time)
+    with open_reader(tmp_path / "out.mp4") as video:
+        found = [round(frame.time * 1000) for frame in video]
+    assert len(found) >= 8 and found[-1] == pytest.approx(2000, abs=40)
+
+
+def test_a_video_that_begins_late_is_no_early_end(tmp_path):
+    assert read(write_clip(tmp_path / "a.mkv", times=[500, 540, 580]))[2] == []
 
 
 def test_sound_that_outlasts_the_picture_is_no_early_end(tmp_path):
