@@ -214,6 +214,15 @@ def mend_matroska(path: AnyPath) -> tuple[mmap, int] | None:
     return (data, count) if count else None
 
 
+def is_whole_matroska(path: AnyPath) -> bool:
+    """Whether it is a Matroska file of the length that it says, with nothing broken between."""
+    with _map(path) as data, suppress(IndexError):
+        if data[:4] == EBML:
+            _, _, begin = _element(data, 0, len(data))
+            return _element(data, begin, len(data))[2] <= len(data) and not any(_breaks(data))
+    return False
+
+
 def _breaks(data: mmap) -> Iterator[tuple[int, int]]:
     """Where elements are broken, and where the next whole one begins."""
     at, last = _segment(data)

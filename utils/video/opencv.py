@@ -19,7 +19,7 @@ import numpy as np
 from utils.errors import InputError
 from utils.files import AnyPath, atomic_path
 from utils.video import colour
-from utils.video.containers import Header, read_header, tag_mp4
+from utils.video.containers import Header, is_whole_matroska, read_header, tag_mp4
 from utils.video.frame import (
     REMEDY,
     Frame,
@@ -57,7 +57,7 @@ class CvReader:
             raise InputError(
                 f"{self.name} can't be opened; is it there and free?"
                 if self._live
-                else f"{self.name} can't be read as a video: broken, empty or of another kind"
+                else f"{self.name} can't be read as a video: broken, or PyAV is needed: {REMEDY}"
             )
         self._first = first
         self.size: tuple[int, int] = upright(first, self._display).shape[:2]
@@ -100,7 +100,7 @@ class CvReader:
             )
             found, picture = self._capture.read()
             number += 1
-        if number < self.count:  # where it is not known it is a guess from the seconds
+        if number < self.count and not is_whole_matroska(self.name):  # there the count is a guess
             reached, promised = seconds + 1 / self.rate, self.count / self.rate
             tell_of_early_end(self.name, reached, promised, self.rate, self._tell)
 

@@ -284,7 +284,7 @@ def test_uneven_times_are_no_early_end(tmp_path, reader, name):
     assert len(found) >= 8 and found[-1] == pytest.approx(2000, abs=40)
 
 
-def test_a_video_that_begins_late_is_no_early_end(tmp_path):
+def test_a_video_that_begins_late_is_no_early_end(tmp_path, reader):
     assert read(write_clip(tmp_path / "a.mkv", times=[500, 540, 580]))[2] == []
 
 
