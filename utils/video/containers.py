@@ -45,7 +45,7 @@ class Header:
 def read_header(path: AnyPath) -> Header:
     """Read what an MP4, QuickTime, Matroska or WebM file says of its video; of others little."""
     header = None
-    with suppress(struct.error, IndexError, StopIteration), _map(path) as data:  # cut off within
+    with suppress(struct.error, ValueError, IndexError, StopIteration), _map(path) as data:  # cut
         header = _matroska(data) if data[:4] == EBML else _mp4(data)
         header = header or Header()
         if header.matrix == UNKNOWN:
@@ -214,13 +214,14 @@ def mend_matroska(path: AnyPath) -> tuple[mmap, int] | None:
     return (data, count) if count else None
 
 
-def is_whole_matroska(path: AnyPath) -> bool:
-    """Whether it is a Matroska file of the length that it says, with nothing broken between."""
+def is_cut_matroska(path: AnyPath) -> bool | None:
+    """Whether a Matroska file is shorter than it says, or broken within; None of other files."""
     with _map(path) as data, suppress(IndexError):
-        if data[:4] == EBML:
-            _, _, begin = _element(data, 0, len(data))
-            return _element(data, begin, len(data))[2] <= len(data) and not any(_breaks(data))
-    return False
+        if data[:4] != EBML:
+            return None
+        _, _, begin = _element(data, 0, len(data))
+        return _element(data, begin, len(data))[2] > len(data) or any(_breaks(data))
+    return True
 
 
 def _breaks(data: mmap) -> Iterator[tuple[int, int]]:
@@ -237,7 +238,7 @@ def _breaks(data: mmap) -> Iterator[tuple[int, int]]:
             at = stop
         else:
             again = _resume(data, at + 2, end, known)
-            if again < last:
+            if at + 1 < again < last:
                 yield at, again
             at = again
 

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from utils.files import AnyPath
+from utils.video.containers import is_cut_matroska
 
 REMEDY = "pip install -r requirements-video.txt"  # what sentences end with that OpenCV causes
 Tell = Callable[[str], object]  # takes one sentence for the user: what was left out or changed
@@ -78,7 +79,10 @@ def tell_of_early_end(
     name: str, reached: Fraction, promised: Fraction, rate: Fraction, tell: Tell
 ) -> None:
     """Say so where a video ends, in seconds, well before its header says."""
-    if promised - reached > max(2 / rate, Fraction(1, 10)) + promised / 100:
+    slack = (
+        Fraction(0) if is_cut_matroska(name) else max(2 / rate, Fraction(1, 20)) + promised / 100
+    )
+    if promised - reached > slack:
         tell(
             f"{name} ends after {float(reached):.2f} of the {float(promised):.2f} seconds that its "
             "header names; is it a whole copy?"
