@@ -39,9 +39,10 @@ def read_entries(path: AnyPath) -> Any:
             return _read_safetensors(path)
         _check_sums(path)
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, InputError):
-        raise
     except Exception as error:  # a file of another kind can fail anywhere in the unpickler
+        # That it may not be opened names the file; seeking beyond the end of a cut one does not.
+        if isinstance(error, InputError) or getattr(error, "filename", None):
+            raise
         raise InputError(f"{path} is no checkpoint: {_reason(path, error)}") from error
 
 
@@ -108,7 +109,8 @@ def _reason(path: Path, error: Exception) -> str:
         return "it is cut short, or no safetensors file; copy or download it again"
     if head[:1] not in (b"P", b"\x80"):  # of a zip file, of a pickle
         return "torch.save did not write it"
-    if isinstance(error, pickle.UnpicklingError):
+    whole = head != b"PK" or zipfile.is_zipfile(path)
+    if whole and isinstance(error, pickle.UnpicklingError):
         return (
             "it is broken, or holds more than tensors and plain values, which could run code; only"
             " what torch.load takes with weights_only=True is read"

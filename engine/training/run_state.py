@@ -132,6 +132,10 @@ class RunFolder:
             except InputError as error:
                 if say:
                     print(f"passed over: {error}", file=sys.stderr)
+        if not found and say:
+            print(
+                f"note: {self.logger} holds no checkpoint; the run begins again at its first step"
+            )
         if found:
             raise InputError(f"none of the checkpoints in {self.logger} is whole; start a new run")
         return None

@@ -158,6 +158,15 @@ def test_a_full_disk_is_called_so(tmp_path, name):
         write_entries(tmp_path / name, {"model": {"weight": torch.zeros(99999)}})
 
 
+@pytest.mark.parametrize("size", [3, 300, 5000, -5000, -300, -3])
+def test_a_file_cut_short_is_told_of_wherever_it_ends(tmp_path, size):
+    path = tmp_path / "cut.pth"
+    save_checkpoint(path, build_model(SMALL))
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(InputError, match=r"cut\.pth is no checkpoint: it is cut short"):
+        load_model(path)
+
+
 def test_a_flipped_bit_is_told_of(tmp_path):
     path = tmp_path / "flipped.pth"
     save_checkpoint(path, build_model(SMALL))
