@@ -64,7 +64,7 @@ def _stream_matrix(data: mmap) -> int:
     for mark in (b"avcC", b"hvcC", b"\x63\xa2", b"\0\0\1\x67", b"\0\0\1\x42\1"):
         at = data.find(mark)
         if at >= 0:
-            content = data[at : at + 300].replace(b"\0\0\3", b"\0\0")
+            content = data[at : at + 160].replace(b"\0\0\3", b"\0\0")
             bits = f"{int.from_bytes(content, 'big'):b}"
             if found := re.search("1[01]{4}1" + 3 * "(0000(?:0001|0010|01[01]{2}|1101))", bits):
                 return int(found[3], 2)
@@ -215,12 +215,12 @@ def mend_matroska(path: AnyPath) -> tuple[mmap, int] | None:
 
 
 def is_cut_matroska(path: AnyPath) -> bool | None:
-    """Whether a Matroska file is shorter than it says, or broken within; None of other files."""
+    """Whether a Matroska file is shorter than it says; None of other files."""
     with _map(path) as data, suppress(IndexError):
         if data[:4] != EBML:
             return None
         _, _, begin = _element(data, 0, len(data))
-        return _element(data, begin, len(data))[2] > len(data) or any(_breaks(data))
+        return _element(data, begin, len(data))[2] > len(data)
     return True
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from utils.errors import InputError
 from utils.files import AnyPath, atomic_path
 from utils.video import colour
-from utils.video.containers import Header, is_cut_matroska, read_header, tag_mp4
+from utils.video.containers import Header, is_cut_matroska, mend_matroska, read_header, tag_mp4
 from utils.video.frame import (
     REMEDY,
     Frame,
@@ -100,7 +100,8 @@ class CvReader:
             )
             found, picture = self._capture.read()
             number += 1
-        if number < self.count and is_cut_matroska(self.name) is not False:  # a guess there
+        whole = is_cut_matroska(self.name) is False and not mend_matroska(self.name)
+        if number < self.count and not whole:  # in a whole Matroska file the count is a guess
             reached, promised = seconds + 1 / self.rate, self.count / self.rate
             tell_of_early_end(self.name, reached, promised, self.rate, self._tell)
 
