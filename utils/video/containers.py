@@ -24,6 +24,7 @@ SEGMENT, CLUSTER, TRACKS, TRACK = 0x18538067, 0x1F43B675, 0x1654AE6B, 0xAE
 IN_CLUSTER = {0xA3, 0xA0, 0xE7, 0xAB, 0xA7, 0x5854, 0xAF, 0xEC, 0xBF}
 TOP = {CLUSTER, TRACKS, 0x114D9B74, 0x1549A966, 0x1254C367, 0x1C53BB6B, 0x1941A469, 0x1043A770}
 TOP |= {0xEC, 0xBF}  # gaps and checksums stand everywhere
+SEARCHED = 1 << 22  # bytes at the beginning and at the end, for the stream's own tags
 PLAUSIBLE = 3  # elements in a row after a break, by which the next whole one is known
 
 
@@ -59,10 +60,11 @@ def _stream_matrix(data: mmap) -> int:
     In the former two its place depends on all that stands before; but primaries, transfer and
     matrix of SDR follow bits that say so, and no such pattern comes up by chance.
     """
-    if (at := data.find(b"icpf")) >= 0:
-        return data[at + 20]
-    for mark in (b"avcC", b"hvcC", b"\x63\xa2", b"\0\0\1\x67", b"\0\0\1\x42\1"):
-        at = data.find(mark)
+    starts = 0, max(0, len(data) - SEARCHED)  # MP4's header may stand at the end
+    for mark in (b"icpf", b"avcC", b"hvcC", b"\x63\xa2", b"\0\0\1\x67", b"\0\0\1\x42\1"):
+        at = max(data.find(mark, start, start + SEARCHED) for start in starts)
+        if at >= 0 and mark == b"icpf":
+            return data[at + 20]
         if at >= 0:
             content = data[at : at + 160].replace(b"\0\0\3", b"\0\0")
             bits = f"{int.from_bytes(content, 'big'):b}"

@@ -73,7 +73,7 @@ class CvReader:
     def _code(self, *names: str) -> bytes:
         """The four letters of each of these properties."""
         numbers = [int(self._capture.get(getattr(cv2, f"CAP_PROP_{name}"))) for name in names]
-        return b" ".join(number.to_bytes(4, "little", signed=True) for number in numbers)
+        return b" ".join((number & 0xFFFFFFFF).to_bytes(4, "little") for number in numbers)
 
     def _pixel_aspect(self) -> Fraction:
         names = (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN)
@@ -100,8 +100,9 @@ class CvReader:
             )
             found, picture = self._capture.read()
             number += 1
-        whole = is_cut_matroska(self.name) is False and not mend_matroska(self.name)
-        if number < self.count and not whole:  # in a whole Matroska file the count is a guess
+        if number < self.count and (
+            is_cut_matroska(self.name) is not False or mend_matroska(self.name)
+        ):  # in a whole Matroska file the count is a guess
             reached, promised = seconds + 1 / self.rate, self.count / self.rate
             tell_of_early_end(self.name, reached, promised, self.rate, self._tell)
 

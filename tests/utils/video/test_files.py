@@ -238,6 +238,31 @@ def test_opencv_reads_and_writes_mp4(tmp_path, without_pyav):
         open_writer(tmp_path / "a.webm", SIZE, 3, RATE, None)
 
 
+def test_a_camera_gives_frames_of_its_own_times(monkeypatch):
+    class Camera:
+        left = 3
+
+        def read(self):
+            self.left -= 1
+            return self.left >= 0, picture(0)
+
+        def set(self, name, value):
+            pass
+
+        def get(self, name):
+            return 0.0
+
+        def release(self):
+            pass
+
+    monkeypatch.setattr("cv2.VideoCapture", lambda number: Camera())
+    with open_reader(0) as camera:
+        frames = list(camera)
+    assert camera.name == "camera:0" and camera.rate == 25 and len(frames) == 3
+    assert np.array_equal(frames[0].image, picture(0)[..., ::-1])
+    assert frames[0].time <= frames[1].time <= frames[2].time
+
+
 def test_a_camera_that_is_not_there():
     with pytest.raises(InputError, match="camera:97 can't be opened"), open_reader(97):
         pass
