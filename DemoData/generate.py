@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from DemoData.layouts import SCENES, TESTS, TRAIN, Layout
 from DemoData.people import KINDS
@@ -29,7 +27,7 @@ from utils.arguments import OneSentenceParser
 from utils.errors import InputError, run_script
 from utils.files import AnyPath, atomic_path
 from utils.images import write_image
-from utils.parallel import count_cores, start_worker
+from utils.parallel import count_cores, map_files
 
 RECORD = "demo_data.json"  # the arguments a folder was drawn with
 MIN_SIZE = 64  # px; below this a person has no parts left
@@ -118,7 +116,7 @@ def generate(
     """Draw everything that is not there yet; returns how many pictures were drawn.
 
     Raises:
-        InputError: as `claim_folder`.
+        InputError: as `claim_folder`; or a process was killed.
         OSError: if `root` can't be written, or the disk is full; names the folder.
     """
     try:
@@ -149,17 +147,8 @@ def _generate(
     tasks = list(list_tasks(num_train, num_test))
     missing = [task for task in tasks if not all(path.exists() for path in task.paths(root))]
     work = partial(run_task, root=root, size=size, seed=seed, people=people)
-    bar = tqdm(total=len(tasks), initial=len(tasks) - len(missing), desc=str(root), disable=None)
-    with bar:
-        if num_workers <= 1:
-            for task in missing:
-                work(task)
-                bar.update()
-        else:
-            context = multiprocessing.get_context("spawn")  # OpenCV's threads don't survive a fork
-            with context.Pool(num_workers, initializer=start_worker) as pool:
-                for _ in pool.imap_unordered(work, missing):
-                    bar.update()
+    for _ in map_files(work, missing, num_workers=num_workers, title=str(root)):
+        pass
     return len(missing)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import multiprocessing
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -118,6 +120,19 @@ def test_full_disk_is_told_and_leaves_nothing_half_written(
     with pytest.raises(OSError, match=f"{tmp_path} can't be written .No space left"):
         generate(tmp_path, **NUMBERS, num_workers=1)
     assert digests(tmp_path).keys() == {"demo_data.json"}
+
+
+def test_a_killed_process_is_told_of(tmp_path: Path) -> None:
+    def kill_one() -> None:
+        while not (children := multiprocessing.active_children()):
+            time.sleep(0.01)
+        children[0].kill()
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    with pytest.raises(InputError, match="a process was killed, most likely for lack of memory"):
+        generate(tmp_path, **NUMBERS, num_workers=2)
+    killer.join()
 
 
 @pytest.mark.parametrize("flag", ["--size", "--train"])
