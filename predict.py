@@ -25,7 +25,7 @@ from engine.prediction.outputs import LayerMaker, read_background
 from engine.prediction.photos import Predictor, predict_photos
 from engine.prediction.predictors import load_predictor, needs_torch
 from engine.prediction.videos import predict_videos
-from utils.arguments import OneSentenceParser, join_dashes
+from utils.arguments import OneSentenceParser, join_dashes, number
 from utils.errors import InputError, run_script
 from utils.images import MAX_PIXELS, read_photo
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 def parse_args() -> argparse.Namespace:
     parser = OneSentenceParser(__doc__)
-    add = parser.add_argument
+    add, count = parser.add_argument, number(int, 1)
     add("--input", required=True, help="photo, video, folder, glob, camera:0, - (list of paths)")
     add("--output", type=Path, help="folder, or file for one input and kind; none with --show")
     add("--checkpoint", type=Path, help=".pth, .safetensors or .onnx (default: what ships)")
@@ -49,10 +49,10 @@ def parse_args() -> argparse.Namespace:
     add("--show", action="store_true", help="show videos in a window; q ends")
     add("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto")
     add("--gpus", type=int, nargs="*", help="default: all there are; none after it: the CPU")
-    add("--batch_size", type=int, help="photos of equal size, or frames (default: 4 on a GPU)")
-    add("--num_workers", type=int, default=2, help="threads that decode; as many encode")
+    add("--batch_size", type=count, help="photos of equal size, or frames (default: 4 on a GPU)")
+    add("--num_workers", type=count, default=2, help="threads that decode; as many encode")
     add("--max_area", help="pixels the network sees: HD, 4K, none, a number (default: its own)")
-    add("--max_pixels", type=int, default=MAX_PIXELS, help="larger photos are refused")
+    add("--max_pixels", type=count, default=MAX_PIXELS, help="larger photos are refused")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--skip_existing", action="store_true", help="go on where a run ended")
     existing.add_argument("--overwrite", action="store_true", help="replace outputs that are there")
@@ -105,9 +105,6 @@ def check_options(args: argparse.Namespace, kinds: list[str]) -> None:
         raise InputError("--no_foreground leaves no foreground to write; drop one of the two")
     if args.bits == 16 and args.format == "webp":
         raise InputError("--format webp has no 16-bit alpha; use png or tiff")
-    for name in ("batch_size", "num_workers", "max_pixels"):
-        if (value := getattr(args, name)) is not None and value < 1:
-            raise InputError(f"--{name} must be at least 1")
 
 
 def plan(args: argparse.Namespace, kinds: list[str]) -> tuple[list[planning.Job], int]:

@@ -72,7 +72,7 @@ def test_bad_file_means_status_1(command, photo, capsys):
     [
         (("--background", "red", "--write", "alpha"), "add composite"),
         (("--no_foreground", "--write", "foreground"), "drop one"),
-        (("--batch_size", "0"), "at least 1"),
+        (("--batch_size", "0"), "0 is not a whole number from 1 up"),
         (("--bits", "16", "--format", "webp"), "no 16-bit"),
         (("--show",), "no display"),
     ],
