@@ -126,6 +126,8 @@ class SwinBackbone(Backbone):
         for module in pyramid.modules():
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
+            if hasattr(module, "fused_attn"):  # timm leaves it off in Swin
+                module.fused_attn = True
         if stem_widths:
             embedding = pyramid.patch_embed
             embedding.proj = convolutional_stem(stem_widths, embedding.proj.out_channels)

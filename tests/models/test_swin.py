@@ -21,6 +21,27 @@ def test_windows_and_shifts_do_not_depend_on_the_input():
     assert before == [(block.window_size, block.shift_size) for block in blocks]
 
 
+def test_fused_attention_has_the_gradients_of_plain_attention():
+    torch.manual_seed(0)
+    backbone = SwinBackbone(NAME, **TINY)
+    image, gradients = torch.rand(1, 3, 256, 384), []
+    attention = [m for m in backbone.modules() if hasattr(m, "fused_attn")]
+    assert attention
+    assert all(module.fused_attn for module in attention)
+    for fused in (True, False):
+        for module in attention:
+            module.fused_attn = fused
+            torch.nn.init.normal_(module.relative_position_bias_table, generator=seeded())
+        backbone.zero_grad()
+        sum(feature.square().mean() for feature in backbone(image)).backward()
+        gradients.append({n: p.grad for n, p in backbone.named_parameters()})
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-5)
+
+
+def seeded():
+    return torch.Generator().manual_seed(0)
+
+
 def test_unknown_backbone_is_refused():
     with pytest.raises(InputError, match="timm cannot build the backbone 'resnet999'"):
         SwinBackbone("resnet999")
