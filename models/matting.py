@@ -105,7 +105,11 @@ class MattingModel(nn.Module):
         elif self.training:
             if noise is None:
                 noise = torch.rand_like(trimap[:, :1])
-            cells = select_training_cells(trimap, noise, largest_share=self.refined_share)
+            # cuDNN plans anew for each number of regions, so there are to be few.
+            steps = 8 if image.is_cuda else None
+            cells = select_training_cells(
+                trimap, noise, largest_share=self.refined_share, steps=steps
+            )
         else:
             cells = select_cells(trimap)
         coarse_alpha = coarse.alpha_logits[-1].sigmoid()

@@ -27,7 +27,11 @@ def select_cells(trimap: Tensor) -> Tensor:
 
 
 def select_training_cells(
-    trimap: Tensor, noise: Tensor, minimum: int = 16, largest_share: float = 0.25
+    trimap: Tensor,
+    noise: Tensor,
+    minimum: int = 16,
+    largest_share: float = 0.25,
+    steps: int | None = None,
 ) -> Tensor:
     """The unknown cells of each image, but at least `minimum` and at most a share of all.
 
@@ -40,6 +44,8 @@ def select_training_cells(
         noise: (B, 1, h, w) uniform in [0, 1): decides which cells top up.
         minimum: cells of an image that are refined at least.
         largest_share: of an image's cells that are refined at most, where that is no fewer.
+        steps: how many numbers of cells an image may have: it goes up to the next with further
+            cells, also random ones. None for any number.
 
     Returns:
         (N, 3) int64 rows (batch, row, column).
@@ -50,6 +56,9 @@ def select_training_cells(
     priority = torch.where(unknown, 1 + likelihood, noise.flatten(1))  # unknown ones come first
     most = max(minimum, int(h * w * largest_share))
     count = unknown.sum(dim=1, keepdim=True).clamp(minimum, most)
+    if steps:
+        step = -(-most // steps)
+        count = ((count + step - 1) // step * step).clamp(max=most)
     rank = priority.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
     return (rank < count).view(B, h, w).nonzero()
 

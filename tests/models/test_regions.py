@@ -144,6 +144,19 @@ def test_the_largest_share_of_training_cells_is_a_choice():
     assert counts == [16, 25, 128, 256]
 
 
+def test_training_cells_may_have_few_numbers_and_keep_those_they_had():
+    noise = torch.rand(4, 1, 20, 20, generator=torch.Generator().manual_seed(0))
+    numbers = set()
+    for threshold in range(-25, 25):
+        unknown = torch.linspace(-3, 3, 1600).view(4, 20, 20) - threshold / 10
+        scores = torch.stack([torch.zeros(4, 20, 20), unknown, torch.full((4, 20, 20), -9.0)], 1)
+        exact = set(map(tuple, select_training_cells(scores, noise).tolist()))
+        cells = select_training_cells(scores, noise, steps=4)
+        assert exact <= set(map(tuple, cells.tolist()))
+        numbers |= set(cells[:, 0].bincount(minlength=4).tolist())
+    assert numbers == {25, 50, 75, 100}
+
+
 def test_few_cells_far_apart_need_no_discs_larger_than_their_number(monkeypatch):
     grid = torch.zeros(1, 540, 960, dtype=torch.bool)
     grid[0, :2, :4] = grid[0, -2:, -1:] = True
