@@ -151,10 +151,7 @@ def apply_warp(
     there, as where people are cut out and set before another scene. A photo much finer than the
     crop is shrunk by area first, so that hair does not alias.
     """
-    factor = shrink_factor(warp, next(iter(layers.values())).shape)
-    if factor > 1:
-        layers = {name: _shrink(layer, factor) for name, layer in layers.items()}
-        warp = shrunk(warp, factor)
+    layers, warp = _shrink(layers, warp)
     # Fixed-point maps once, instead of once a layer.
     places, weights = cv2.convertMaps(source_map(warp, size), np.empty(0, np.float32), cv2.CV_16SC2)
     mirror, empty = cv2.BORDER_REFLECT_101, cv2.BORDER_CONSTANT
@@ -167,27 +164,24 @@ def apply_warp(
     }  # fmt: skip
 
 
-def shrink_factor(warp: Warp, photo: tuple[int, ...]) -> int:
-    """The whole factor by which a photo (H, W, ...) is averaged down before it is sampled.
+def _shrink(layers: dict[str, np.ndarray], warp: Warp) -> tuple[dict[str, np.ndarray], Warp]:
+    """Average squares of whole pixels until the warp takes at most 1.5 for a pixel of the crop.
 
-    Whole, since OpenCV averages those several times faster; it leaves at most 1.5 photo pixels per
-    crop pixel.
+    Whole, since OpenCV averages those several times faster; rows and columns that fill no square
+    are dropped.
     """
+    H, W = next(iter(layers.values())).shape[:2]
     ratio = float(np.sqrt(abs(np.linalg.det(warp.matrix[:, :2]))))
-    return max(1, min(round(ratio), *photo[:2]))
-
-
-def shrunk(warp: Warp, factor: int) -> Warp:
-    """The same warp from the crop to the photo after averaging it down by `factor`."""
+    factor = max(1, min(round(ratio), H, W))
+    if factor == 1:
+        return layers, warp
+    h, w = H // factor, W // factor
     matrix = _scaling(1 / factor, 1 / factor) @ np.vstack([warp.matrix, [0, 0, 1]])
-    return Warp(matrix[:2], warp.bend)
-
-
-def _shrink(layer: np.ndarray, factor: int) -> np.ndarray:
-    """Average squares of `factor` pixels; rows and columns that fill no square are dropped."""
-    h, w = (length // factor for length in layer.shape[:2])
-    whole = layer[: h * factor, : w * factor]
-    return cv2.resize(whole, (w, h), interpolation=cv2.INTER_AREA)
+    small = {
+        name: cv2.resize(layer[: h * factor, : w * factor], (w, h), interpolation=cv2.INTER_AREA)
+        for name, layer in layers.items()
+    }
+    return small, Warp(matrix[:2], warp.bend)
 
 
 def source_map(warp: Warp, size: tuple[int, int]) -> np.ndarray:
@@ -202,24 +196,19 @@ def source_map(warp: Warp, size: tuple[int, int]) -> np.ndarray:
     h, w = size
     if h % CELLS or w % CELLS:
         raise ValueError(f"crop is {h}x{w}; both sides must be multiples of {CELLS}")
-    rows, columns = h // CELLS, w // CELLS
-    edge = (CELLS + 2) * columns, (CELLS + 2) * rows
-    fine = cv2.resize(coarse_map(warp, size), edge, interpolation=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(fine[rows : rows + h, columns : columns + w])
-
-
-def coarse_map(warp: Warp, size: tuple[int, int]) -> np.ndarray:
-    """As `source_map`, at the cells' centres, with one more cell on each side."""
-    h, w = size
     points = _cell_centres() * (w, h) - 0.5
     if warp.bend is not None:
         points = points + _bend_basis() @ warp.bend * (w, h)
     source = points @ warp.matrix[:, :2].T + warp.matrix[:, 2]
-    return source.reshape(CELLS + 2, CELLS + 2, 2).astype(np.float32)
+    coarse = source.reshape(CELLS + 2, CELLS + 2, 2).astype(np.float32)
+    rows, columns = h // CELLS, w // CELLS
+    edge = (CELLS + 2) * columns, (CELLS + 2) * rows
+    fine = cv2.resize(coarse, edge, interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(fine[rows : rows + h, columns : columns + w])
 
 
 def _cell_centres() -> np.ndarray:
-    """((CELLS + 2) ** 2, 2): (x, y) as shares of the side, row by row."""
+    """((CELLS + 2) ** 2, 2): (x, y) as shares of the side, row by row, one more on each side."""
     centres = (np.arange(CELLS + 2) - 0.5) / CELLS
     return np.stack(np.meshgrid(centres, centres), axis=2).reshape(-1, 2)
 
