@@ -1,10 +1,15 @@
 """Solve the foreground and background colours that training needs, once.
 
     python -m P3MData.solve_fg_bg --data_root ./Datasets
+    python -m P3MData.solve_fg_bg --cache
 
 Reads <data_root>/P3M-10K/train/{blurred_image,mask} and writes lossless PNGs into fg and bg beside
 them. A run that was stopped, even killed, goes on with --resume: each file is there whole or not at
 all, and a portrait counts as done once both of its files are there.
+
+--cache then keeps the same pixels unpacked in fg_raw and bg_raw, where training reads them instead:
+faster, for 9.3 MB a portrait of 1440x1080. It goes on where it was stopped, and --cache after new
+PNGs renews theirs.
 
 Memory: a process takes at most about 1.4 GB with the multilevel method and 1.8 GB with the closed
 form (larger unknown regions are solved at a smaller size), and 50 bytes per pixel of the photo.
@@ -13,18 +18,20 @@ form (larger unknown regions are solved at a smaller size), and 50 bytes per pix
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from data.check import report
-from data.folders import check_sizes
-from data.foregrounds import SOLVED, solve_portrait
-from P3MData.layout import folders
+from data.folders import check_sizes, has_raw
+from data.foregrounds import SOLVED, keep_raw, solve_portrait
+from P3MData.layout import folders, made_by
 from utils.arguments import OneSentenceParser
 from utils.errors import InputError, run_script
 from utils.files import AnyPath
 from utils.foreground import METHODS
-from utils.images import list_images, pair_by_stem, read_size
+from utils.images import list_images, list_layer, pair_by_stem, read_size
 from utils.parallel import map_files
 
 
@@ -47,7 +54,7 @@ def solve_dataset(
         if stem not in done
     ]
     print(f"{len(done)} of {len(pairs)} portraits are solved")
-    solve = functools.partial(_try_portrait, method=method)
+    solve = functools.partial(_try, functools.partial(solve_portrait, method=method))
     faults = map_files(solve, jobs, num_workers=num_workers, title=f"solving ({method})")
     return sorted(fault for fault in faults if fault)
 
@@ -70,10 +77,35 @@ def _solved(
     return done
 
 
-def _try_portrait(paths: Mapping[str, Path], *, method: str) -> str | None:
-    """Solve a portrait, or return what is wrong with its files."""
+def cache_dataset(root: AnyPath, num_workers: int | None = None) -> list[str]:
+    """Keep what is solved unpacked; return one sentence for each file that can't be read.
+
+    Raises:
+        MissingError, InputError: if nothing is solved, or the disk has too little room.
+    """
+    layers, commands = folders(root, "train"), made_by(root)
+    pictures = [
+        path for layer in SOLVED for path in list_layer(layers[layer], commands[layer]).values()
+    ]
+    jobs = [path for path in pictures if not has_raw(path)]
+    size = sum(3 * height * width for height, width in map(read_size, jobs)) / 1e9
+    free = shutil.disk_usage(layers["foreground"]).free / 1e9
+    print(f"{len(jobs)} of {len(pictures)} pictures are to be unpacked: {size:.1f} GB")
+    if size > free:
+        raise InputError(
+            f"unpacking needs {size:.1f} GB beside {layers['foreground']}, where {free:.1f} GB are"
+            " free; make room, or train without"
+        )
+    faults = map_files(
+        functools.partial(_try, keep_raw), jobs, num_workers=num_workers, title="unpacking"
+    )
+    return sorted(fault for fault in faults if fault)
+
+
+def _try(work: Callable[[Any], None], item: Any) -> str | None:
+    """Do the work, or return what is wrong with its files."""
     try:
-        solve_portrait(paths, method)
+        work(item)
     except InputError as error:
         return str(error)
     return None
@@ -87,7 +119,10 @@ def main() -> int:
     )
     parser.add_argument("--num_workers", type=int, help="processes (default: one a core)")
     parser.add_argument("--resume", action="store_true", help="keep what is solved, do the rest")
+    parser.add_argument("--cache", action="store_true", help="unpack what is solved, for speed")
     args = parser.parse_args()
+    if args.cache:
+        return report(cache_dataset(args.data_root, args.num_workers))
     return report(
         solve_dataset(
             args.data_root,

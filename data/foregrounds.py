@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from data.folders import read_layers
-from utils.files import AnyPath
+from data.folders import raw_path, read_layers
+from utils.files import AnyPath, atomic_path
 from utils.foreground import solve_fg_bg
-from utils.images import write_image
+from utils.images import read_photo
+from utils.images.encode import encode_quickly_read
 
 SOLVED = ("foreground", "background")
 
@@ -32,4 +33,21 @@ def solve_portrait(paths: Mapping[str, AnyPath], method: str = "ml") -> None:
     colours = solve_fg_bg(layers["image"] * unit, layers["alpha"] * unit, method)
     for layer, colour in zip(SOLVED, colours, strict=True):
         if not Path(paths[layer]).exists():  # one of the two may be the user's own
-            write_image(paths[layer], np.rint(colour * 255).astype(np.uint8))
+            write_colours(paths[layer], np.rint(colour * 255).astype(np.uint8))
+
+
+def write_colours(path: AnyPath, image: np.ndarray) -> None:
+    """Write (H, W, 3) uint8 RGB as a PNG. Atomic."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(encode_quickly_read(image))
+
+
+def keep_raw(path: AnyPath) -> None:
+    """Write a picture's pixels as they are, to be memory-mapped in training. Atomic.
+
+    Raises:
+        InputError: if the picture can't be read.
+    """
+    pixels = read_photo(path)
+    with atomic_path(raw_path(path)) as temporary:
+        np.save(temporary, pixels)

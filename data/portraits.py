@@ -49,7 +49,7 @@ class Split:
             raise InputError(f"{text} is no FILE.csv:PART, as manifest.csv:train")
         if not Path(file).is_file():
             raise MissingError(f"{file} is not there; name a table with the columns name and split")
-        try:
+        try:  # pandas makes it no shorter, and takes a second to import
             with open(file, newline="", encoding="utf-8-sig") as stream:  # Excel begins with a BOM
                 parts = {row["name"]: row["split"] or "" for row in csv.DictReader(stream)}
         except (KeyError, UnicodeDecodeError, csv.Error) as error:

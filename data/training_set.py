@@ -180,12 +180,10 @@ class TrainingSet(torch.utils.data.Dataset):
 
     def _before_scene(self, recipe: Recipe, rng: np.random.Generator, position: int) -> Recipe:
         """The same people, or nobody, before one of the scenes."""
-        name, layers, warp, edge_weight = (
-            recipe.name, dict(recipe.layers), recipe.warp, recipe.edge_weight,
-        )  # fmt: skip
+        layers, warp, edge_weight = dict(recipe.layers), recipe.warp, recipe.edge_weight
         order = self._random(SCENES, position).permutation(len(self.scenes))
         path, scene = self._load(self._scene, order, self._broken_scenes)
-        name += f" before {path.name}"
+        name = f"{recipe.name} before {path.name}"
         scene_warp = sample_background_warp(rng, scene.shape[:2], self.size)
         if self.recombine:
             second = self._recombine(layers, position)

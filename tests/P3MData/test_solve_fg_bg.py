@@ -1,10 +1,16 @@
+import os
+import shutil
+import time
+
 import cv2
 import numpy as np
 import pytest
 
 from data import foregrounds as module
+from data.folders import has_raw, raw_path
+from data.foregrounds import write_colours
 from P3MData.data_loader import P3MDataset
-from P3MData.solve_fg_bg import main, solve_dataset
+from P3MData.solve_fg_bg import cache_dataset, main, solve_dataset
 from utils.errors import InputError, MissingError
 from utils.images import list_images, read_photo, write_image
 
@@ -56,12 +62,12 @@ def test_a_run_stopped_anywhere_goes_on_with_resume(root, monkeypatch, writes):
         if len(calls) == writes:
             raise KeyboardInterrupt
         calls.append(path)
-        write_image(path, array)
+        write_colours(path, array)
 
-    monkeypatch.setattr(module, "write_image", stopping)
+    monkeypatch.setattr(module, "write_colours", stopping)
     with pytest.raises(KeyboardInterrupt):
         solve_dataset(root, num_workers=1)
-    monkeypatch.setattr(module, "write_image", write_image)
+    monkeypatch.setattr(module, "write_colours", write_colours)
     if writes:
         with pytest.raises(InputError, match=r"fg holds \d images; --resume keeps them"):
             solve_dataset(root, num_workers=1)
@@ -116,3 +122,53 @@ def test_results_that_do_not_fit_are_named(root):
 def test_no_data_is_a_sentence(tmp_path):
     with pytest.raises(MissingError, match=r"no folder .*blurred_image"):
         solve_dataset(tmp_path)
+
+
+def test_unpacked_layers_are_the_same_pixels_and_follow_new_pictures(root, monkeypatch, capsys):
+    with pytest.raises(MissingError, match=r"fg; make it: python -m P3MData\.solve_fg_bg"):
+        cache_dataset(root)
+    solve_dataset(root, num_workers=1)
+    packed = [P3MDataset(root, "train").stored(i).layer("foreground") for i in range(4)]
+    monkeypatch.setattr("sys.argv", ["solve_fg_bg", "--cache", "--data_root", str(root)])
+    assert main() == 0
+    assert "8 of 8 pictures are to be unpacked: 0.0 GB" in capsys.readouterr().out
+    dataset = P3MDataset(root, "train")
+    for i, pixels in enumerate(packed):
+        mapped = dataset.stored(i).layer("foreground")
+        assert isinstance(mapped, np.memmap)
+        assert np.array_equal(mapped, pixels)
+    picture = root / "P3M-10K/train/fg/1.png"
+    raw_path(root / "P3M-10K/train/bg/2.png").unlink()
+    os.utime(picture, (picture.stat().st_atime, time.time() + 9))
+    assert not has_raw(picture)
+    assert not isinstance(dataset.stored(1).layer("foreground"), np.memmap)
+    cache_dataset(root, 1)
+    assert "2 of 8 pictures" in capsys.readouterr().out
+
+
+def test_half_an_unpacked_file_is_never_used(root, monkeypatch):
+    solve_dataset(root, num_workers=1)
+    save = np.save
+
+    def stopped(path, pixels):
+        save(path, pixels)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("numpy.save", stopped)
+        cache_dataset(root, 1)
+    assert not list(root.glob("P3M-10K/train/*_raw/*"))
+    cache_dataset(root, 1)
+    raw = raw_path(root / "P3M-10K/train/fg/0.png")
+    raw.write_bytes(raw.read_bytes()[:200])
+    with pytest.raises(InputError, match=r"fg_raw/0\.npy is broken; remove it"):
+        P3MDataset(root, "train")[0]
+
+
+def test_too_little_room_to_unpack_is_said_before_it_begins(root, monkeypatch):
+    solve_dataset(root, num_workers=1)
+    usage = shutil.disk_usage(root)._replace(free=1000)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
+    with pytest.raises(InputError, match=r"needs 0\.0 GB beside .*fg, where 0\.0 GB are free"):
+        cache_dataset(root, 1)
+    assert not (root / "P3M-10K/train/fg_raw").exists()
