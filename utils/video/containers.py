@@ -62,7 +62,8 @@ def _stream_matrix(data: mmap) -> int:
     """
     starts = 0, max(0, len(data) - SEARCHED)  # MP4's header may stand at the end
     for mark in (b"icpf", b"avcC", b"hvcC", b"\x63\xa2", b"\0\0\1\x67", b"\0\0\1\x42\1"):
-        at = max(data.find(mark, start, start + SEARCHED) for start in starts)
+        places = (data.find(mark, start, start + SEARCHED) for start in starts)
+        at = next((place for place in places if place >= 0), -1)
         if at >= 0 and mark == b"icpf":
             return data[at + 20]
         if at >= 0:
