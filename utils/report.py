@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -37,66 +36,54 @@ PAPER = {
     "BGMv2 ResNet-101": ((15.66, 7.72, 12.42, 14.65), (13.90, 7.23, 14.69, 13.13)),
     "LPM": ((10.60, 6.83, 10.78, 9.77), (10.04, 6.44, 12.65, 9.41)),
 }
+Systems = dict[str, pd.DataFrame]  # by name: a row of scores per image, a column per metric
 
 
-@dataclass(frozen=True)
-class System:
-    """What one CSV holds: a row of scores per image, a column per metric."""
-
-    name: str
-    scores: pd.DataFrame
-
-
-def load_systems(paths: Sequence[AnyPath], names: Sequence[str] | None) -> list[System]:
+def load_systems(paths: Sequence[AnyPath], names: Sequence[str] | None) -> Systems:
     """Read the CSVs; `names` replace the file names.
 
     Raises:
-        InputError: as read_results, or there are not as many names as files.
+        InputError: as read_results, there are not as many names as files, or two are the same.
     """
     if names is not None and len(names) != len(paths):
         raise InputError(f"--names has {len(names)} names for {len(paths)} CSVs; give one for each")
     stems = [Path(path).stem for path in paths]
     titles = names or (stems if len(set(stems)) == len(stems) else [str(path) for path in paths])
-    return [System(title, read_results(path)) for title, path in zip(titles, paths, strict=True)]
+    if len(set(titles)) < len(titles):
+        raise InputError("two of the CSVs have one name; give each its own with --names")
+    return dict(zip(titles, map(read_results, paths), strict=True))
 
 
-def choose_images(systems: Sequence[System], *, common: bool) -> list[System]:
-    """The systems with the images to compare over, in the first one's order.
+def choose(systems: Systems, metrics: Sequence[str] | None, *, common: bool) -> Systems:
+    """The same images, in the first one's order, and metrics of all systems.
+
+    Args:
+        metrics: that are wanted; None for those of DEFAULT_METRICS that all CSVs have.
+        common: whether images are left out that some CSV lacks.
 
     Raises:
-        InputError: if the systems were not measured on the same images; with `common` those that
-            all have are enough.
+        InputError: the systems were not measured on the same images, unless they have some in
+            `common`; a CSV lacks a metric that is wanted; or they share none.
     """
-    images = systems[0].scores.index
-    for system in systems:
-        images = images[images.isin(system.scores.index)]
+    every = list(systems.values())
+    images = every[0].index
+    for scores in every:
+        images = images[images.isin(scores.index)]
     if images.empty:
         raise InputError("the CSVs have no image in common; give results on one test set")
-    for system in systems:
-        extra = system.scores.index.difference(images, sort=False)
+    for name, scores in systems.items():
+        extra = scores.index.difference(images, sort=False)
         if len(extra) and not common:
             raise InputError(
-                f"{len(extra)} images of {system.name} (such as {extra[0]}) are not in every CSV; "
+                f"{len(extra)} images of {name} (such as {extra[0]}) are not in every CSV; "
                 "--common compares over those that are"
             )
-    return [replace(system, scores=system.scores.loc[images]) for system in systems]
-
-
-def choose_metrics(systems: Sequence[System], asked: Sequence[str] | None) -> list[System]:
-    """The systems with the metrics asked for, else those of DEFAULT_METRICS that all CSVs have.
-
-    Raises:
-        InputError: a CSV lacks one that was asked for, or they share none.
-    """
-    for metric in asked or ():
-        for system in systems:
-            if metric not in system.scores:
-                have = ", ".join(system.scores)
-                raise InputError(f"{system.name} has no column {metric}; it has {have}")
-    shared = [m for m in asked or DEFAULT_METRICS if all(m in s.scores for s in systems)]
+        if lacking := [metric for metric in metrics or () if metric not in scores]:
+            raise InputError(f"{name} has no column {lacking[0]}; it has {', '.join(scores)}")
+    shared = [m for m in metrics or DEFAULT_METRICS if all(m in scores for scores in every)]
     if not shared:
         raise InputError("the CSVs share none of the usual metrics; name some with --metrics")
-    return [replace(system, scores=system.scores[shared]) for system in systems]
+    return {name: scores.loc[images, shared] for name, scores in systems.items()}
 
 
 def paper_rows(test_set: str, metrics: Sequence[str]) -> list[list[str]]:
@@ -109,14 +96,14 @@ def paper_rows(test_set: str, metrics: Sequence[str]) -> list[list[str]]:
     return rows
 
 
-def difference_rows(systems: Sequence[System]) -> list[list[str]]:
+def difference_rows(systems: Systems) -> list[list[str]]:
     """One line per system but the first: mean paired differences and their intervals."""
     first, *others = systems
     rows = []
-    for system in others:
-        summaries = summarise(system.scores - first.scores)
+    for name in others:
+        summaries = summarise(systems[name] - systems[first])
         parts = summaries[["mean", "low", "high"]].map(decimals, sign=True).itertuples(index=False)
-        rows.append([system.name, *(f"{mean} [{low}, {high}]" for mean, low, high in parts)])
+        rows.append([name, *(f"{mean} [{low}, {high}]" for mean, low, high in parts)])
     return rows
 
 
@@ -143,27 +130,28 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parse_args(arguments)
-    systems = load_systems(args.csv, args.names)
-    systems = choose_metrics(choose_images(systems, common=args.common), args.metrics)
-    metrics = list(systems[0].scores)
-    title = f"Means over {len(systems[0].scores)} images"
-    rows = [[system.name, *system.scores.mean().map(decimals)] for system in systems]
+    systems = choose(load_systems(args.csv, args.names), args.metrics, common=args.common)
+    names = list(systems)
+    first, last = names[0], names[-1]
+    metrics = list(systems[first])
+    title = f"Means over {len(systems[first])} images"
+    rows = [[name, *scores.mean().map(decimals)] for name, scores in systems.items()]
     if args.paper:
         title += f"; published: all of {args.paper}"
         rows += paper_rows(args.paper, metrics)
     tables = [(title, rows)]
     if len(systems) > 1:
-        title = f"Difference from {systems[0].name}, 95 % interval"
-        tables.append((title, difference_rows(systems)))
+        tables.append((f"Difference from {first}, 95 % interval", difference_rows(systems)))
     header = ["system", *metrics]
     print("\n\n".join(render(title, header, rows, args.format) for title, rows in tables))
     if args.require_gain is None:
         return 0
-    metric, first, last = metrics[0], systems[0], systems[-1]
-    before, after = first.scores[metric].mean(), last.scores[metric].mean()
-    sign, side = (1, "above") if is_larger_better(metric) else (-1, "below")
-    found = sign * 100 * (after / before - 1) if before else 0.0
-    print(f"\n{metric} of {last.name} is {found:.1f} % {side} that of {first.name}")
+    metric = metrics[0]
+    before, after = systems[first][metric].mean(), systems[last][metric].mean()
+    larger = is_larger_better(metric)
+    better = after - before if larger else before - after
+    found, side = 100 * better / before if before else 0.0, "above" if larger else "below"
+    print(f"\n{metric} of {last} is {found:.1f} % {side} that of {first}")
     return 0 if found >= args.require_gain else 1
 
 

@@ -95,6 +95,8 @@ def test_paper_rows_are_complete():
 def test_names_and_images_must_fit(csvs, tmp_path):
     with pytest.raises(InputError, match="3 names for 2 CSVs"):
         compare(*csvs, "--names", "a", "b", "c")
+    with pytest.raises(InputError, match="have one name; give each its own"):
+        compare(*csvs, "--names", "a", "a")
     fewer = tmp_path / "fewer.csv"
     write_results(fewer, [Row("image3", dict.fromkeys(COLUMNS, 1.0))])
     with pytest.raises(InputError, match=r"29 images of old_one \(such as image0\).*--common"):
