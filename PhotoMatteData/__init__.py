@@ -1,1 +1,1 @@
-"""PhotoMatte85: loader, pairing with backgrounds and trimaps."""
+"""PhotoMatte85: loader, backgrounds and trimaps."""

@@ -1,11 +1,10 @@
 """PhotoMatte85: 85 cut-outs with fine alphas, set before backgrounds, for testing.
 
-    python -m PhotoMatteData.data_loader --pair [--backgrounds FOLDER] [--seed N]
     python -m PhotoMatteData.data_loader --gen_trimaps
     python -m PhotoMatteData.data_loader --check
 
-<data_root>/PhotoMatte85/{rgba_image,background,trimap,pairs.csv}; the trimaps are made from the
-alphas. pairs.csv says which background stands behind which cut-out, see `PhotoMatteData.pairing`.
+<data_root>/PhotoMatte85/{rgba_image,background,trimap}; the trimaps are made from the alphas, and
+`pair_backgrounds` says which background stands behind which cut-out.
 """
 
 from __future__ import annotations
@@ -17,17 +16,10 @@ import numpy as np
 from data.check import inspect_folders, inspect_samples, loader_parser, report
 from data.folders import FolderDataset, read_layers
 from data.sample import Sample
-from PhotoMatteData.pairing import (
-    NAME,
-    pair_backgrounds,
-    read_or_store_pairs,
-    read_pairs,
-    store_pairs,
-)
 from utils.composition import composite, fit_background
 from utils.errors import InputError, run_script
 from utils.files import AnyPath
-from utils.images import list_images, read_photo, read_rgba
+from utils.images import list_images, list_photos, read_photo, read_rgba
 from utils.images.leftovers import tell_passed_over
 from utils.trimap import write_trimaps
 
@@ -48,6 +40,20 @@ def made_by(root: AnyPath) -> dict[str, str]:
     return {"trimap": f"python -m PhotoMatteData.data_loader --gen_trimaps --data_root {root}"}
 
 
+def pair_backgrounds(root: AnyPath) -> dict[str, Path]:
+    """Stem of a cut-out -> its background: both sorted by name; too few are used in turn.
+
+    With 85 backgrounds it is the pairing of the paper's published code. Sizes are made to meet by
+    `utils.composition.fit_background`.
+
+    Raises:
+        MissingError, InputError: if a folder is missing or empty.
+    """
+    files = list_photos(folder(root) / "background")
+    cutouts = list_images(folder(root) / "rgba_image")
+    return {stem: files[i % len(files)] for i, stem in enumerate(cutouts)}
+
+
 class PhotoMatteDataset(FolderDataset):
     """Samples with all layers; the image is the cut-out composed with its background.
 
@@ -60,7 +66,7 @@ class PhotoMatteDataset(FolderDataset):
 
     def __init__(self, root: AnyPath) -> None:
         super().__init__(folders(root), made_by(root))
-        self.backgrounds = read_or_store_pairs(folder(root))
+        self.backgrounds = pair_backgrounds(root)
 
     def __getitem__(self, index: int) -> Sample:
         """Read and compose one sample.
@@ -97,8 +103,8 @@ def check(root: AnyPath, fast: bool = False, num_workers: int | None = None) -> 
         "PhotoMatte85", folders(root), made_by(root), fast=fast, num_workers=num_workers
     )
     try:
-        pairs = read_pairs(base) if (base / NAME).exists() else pair_backgrounds(base)
         tell_passed_over(base / "background")
+        pairs = pair_backgrounds(root)
         used = {str(path): {"background": path} for path in sorted(set(pairs.values()))}
         faults += inspect_samples("backgrounds", used, fast=fast, num_workers=num_workers)
     except InputError as error:
@@ -109,21 +115,12 @@ def check(root: AnyPath, fast: bool = False, num_workers: int | None = None) -> 
 def main() -> int:
     parser = loader_parser(__doc__)
     parser.add_argument("--gen_trimaps", action="store_true", help="write the missing trimaps")
-    parser.add_argument("--pair", action="store_true", help=f"store the pairing in {NAME}")
-    parser.add_argument("--backgrounds", type=Path, help="photos for --pair (default: background/)")
-    parser.add_argument("--seed", type=int, default=0, help="of --pair; 0 keeps the order of names")
     args = parser.parse_args()
-    if not (args.pair or args.gen_trimaps or args.check):
-        parser.error("nothing to do: give --pair, --gen_trimaps or --check")
-    if (args.backgrounds or args.seed) and not args.pair:
-        parser.error("--backgrounds and --seed belong to --pair")
-    base = folder(args.data_root)
-    if args.pair:
-        tell_passed_over(args.backgrounds or base / "background")
-        print(f"wrote {store_pairs(base, pair_backgrounds(base, args.backgrounds, args.seed))}")
+    if not (args.gen_trimaps or args.check):
+        parser.error("nothing to do: give --gen_trimaps or --check")
     if args.gen_trimaps:
         written = gen_dataset_trimaps(args.data_root, args.num_workers)
-        print(f"wrote {written} trimaps to {base / 'trimap'}")
+        print(f"wrote {written} trimaps to {folder(args.data_root) / 'trimap'}")
     return check(args.data_root, args.fast, args.num_workers) if args.check else 0
 
 

@@ -48,8 +48,6 @@ RUN = {
     'SRC_TRAIN_DIR=./train_root/paper INPUT_SIZE="3456 2304" bash run_profile.sh': (
         "--input_size 128 128 --unknown 7 --seconds 0"
     ),
-    "python -m PhotoMatteData.data_loader --pair --backgrounds Datasets/BG-20K/testval"
-    " --seed 1": "",
     "python -m DemoData.generate --root ./Datasets-demo --train 2000 --test 50 --size 768"
     " --seed 0": "--train 1 --test 0 --size 64 --num_workers 1",
 }
