@@ -10,7 +10,10 @@
 
 from __future__ import annotations
 
-from data.check import inspect_folders, loader_parser, report
+from pathlib import Path
+from typing import Any
+
+from data.check import inspect_folders, run_loader
 from data.folders import FolderDataset
 from data.training_set import TrainingSet, positions
 from P3MData.layout import SPLITS, folders, made_by
@@ -35,21 +38,20 @@ class P3MDataset(FolderDataset):
         super().__init__(folders(root, split), made_by(root))
 
 
-def main() -> int:
-    parser = loader_parser(__doc__)
-    args = parser.parse_args()
-    if not args.check:
-        parser.error("nothing to do: give --check")
-    sets = {f"P3M-10K {split}": folders(args.data_root, split) for split in SPLITS}
-    scenes = args.data_root / "BG-20K"
+def inspect(root: AnyPath, **options: Any) -> list[str]:
+    """What is wrong with P3M-10K and, where it is, BG-20K; as `data.check.inspect_folders`."""
+    sets = {f"P3M-10K {split}": folders(root, split) for split in SPLITS}
+    scenes = Path(root) / "BG-20K"
     if scenes.exists():
         sets |= {f"BG-20K {part}": {"background": scenes / part} for part in ("train", "testval")}
-    options = {"fast": args.fast, "num_workers": args.num_workers}
-    return report(
-        fault
-        for title, layers in sets.items()
-        for fault in inspect_folders(title, layers, made_by(args.data_root), **options)
-    )
+    faults = []
+    for title, layers in sets.items():
+        faults += inspect_folders(title, layers, made_by(root), **options)
+    return faults
+
+
+def main() -> int:
+    return run_loader(__doc__, inspect)
 
 
 if __name__ == "__main__":

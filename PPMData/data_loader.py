@@ -9,8 +9,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from data.check import inspect_folders, loader_parser, report
+from data.check import inspect_folders, run_loader
 from data.folders import FolderDataset
 from utils.errors import run_script
 from utils.files import AnyPath
@@ -49,21 +50,13 @@ def gen_dataset_trimaps(root: AnyPath = "Datasets", num_workers: int | None = No
     return write_trimaps(list_images(layers["alpha"]), layers["trimap"], num_workers=num_workers)
 
 
+def inspect(root: AnyPath, **options: Any) -> list[str]:
+    """What is wrong with PPM-100; as `data.check.inspect_folders`."""
+    return inspect_folders("PPM-100", folders(root), made_by(root), **options)
+
+
 def main() -> int:
-    parser = loader_parser(__doc__)
-    parser.add_argument("--gen_trimaps", action="store_true", help="write the missing trimaps")
-    args = parser.parse_args()
-    if not (args.gen_trimaps or args.check):
-        parser.error("nothing to do: give --gen_trimaps or --check")
-    layers = folders(args.data_root)
-    if args.gen_trimaps:
-        written = gen_dataset_trimaps(args.data_root, args.num_workers)
-        print(f"wrote {written} trimaps to {layers['trimap']}")
-    if not args.check:
-        return 0
-    commands = made_by(args.data_root)
-    options = {"fast": args.fast, "num_workers": args.num_workers}
-    return report(inspect_folders("PPM-100", layers, commands, **options))
+    return run_loader(__doc__, inspect, gen_dataset_trimaps)
 
 
 if __name__ == "__main__":

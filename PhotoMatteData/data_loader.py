@@ -10,10 +10,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from data.check import inspect_folders, inspect_samples, loader_parser, report
+from data.check import inspect_folders, inspect_samples, run_loader
 from data.folders import FolderDataset, read_layers
 from data.sample import Sample
 from utils.composition import composite, fit_background
@@ -96,32 +97,20 @@ def read_cutout_alpha(path: AnyPath) -> np.ndarray:
     return np.ascontiguousarray(read_rgba(path)[..., 3])
 
 
-def check(root: AnyPath, fast: bool = False, num_workers: int | None = None) -> int:
-    """Print what the folders hold and every fault; 1 if there are any, else 0."""
-    base = folder(root)
-    faults = inspect_folders(
-        "PhotoMatte85", folders(root), made_by(root), fast=fast, num_workers=num_workers
-    )
+def inspect(root: AnyPath, **options: Any) -> list[str]:
+    """What is wrong with PhotoMatte85; as `data.check.inspect_folders`."""
+    faults = inspect_folders("PhotoMatte85", folders(root), made_by(root), **options)
     try:
-        tell_passed_over(base / "background")
-        pairs = pair_backgrounds(root)
-        used = {str(path): {"background": path} for path in sorted(set(pairs.values()))}
-        faults += inspect_samples("backgrounds", used, fast=fast, num_workers=num_workers)
+        tell_passed_over(folder(root) / "background")
+        backgrounds = sorted(set(pair_backgrounds(root).values()))
+        used = {str(path): {"background": path} for path in backgrounds}
+        return faults + inspect_samples("backgrounds", used, **options)
     except InputError as error:
-        faults.append(str(error))
-    return report(faults)
+        return [*faults, str(error)]
 
 
 def main() -> int:
-    parser = loader_parser(__doc__)
-    parser.add_argument("--gen_trimaps", action="store_true", help="write the missing trimaps")
-    args = parser.parse_args()
-    if not (args.gen_trimaps or args.check):
-        parser.error("nothing to do: give --gen_trimaps or --check")
-    if args.gen_trimaps:
-        written = gen_dataset_trimaps(args.data_root, args.num_workers)
-        print(f"wrote {written} trimaps to {folder(args.data_root) / 'trimap'}")
-    return check(args.data_root, args.fast, args.num_workers) if args.check else 0
+    return run_loader(__doc__, inspect, gen_dataset_trimaps)
 
 
 if __name__ == "__main__":

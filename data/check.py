@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,23 +69,47 @@ def inspect_samples(
     num_workers: int | None = None,
 ) -> list[str]:
     """As `inspect_folders`, for samples {stem: {layer: path}} that are paired already."""
-    if fast:
-        findings = [_inspect_headers(paths) for paths in pairs.values()]
-    else:
-        jobs = list(pairs.values())
-        findings = list(map_files(_inspect_pixels, jobs, num_workers=num_workers, title="reading"))
+    read, workers = partial(_inspect, fast=fast), 0 if fast else num_workers
+    findings = list(map_files(read, list(pairs.values()), num_workers=workers, title="reading"))
     print(f"{title}; {_summary(findings)}")
     return sorted(fault for finding in findings for fault in finding.faults)
 
 
-def loader_parser(description: str | None) -> argparse.ArgumentParser:
-    """The flags that all the data loaders' commands share."""
+def run_loader(
+    description: str | None,
+    inspect: Callable[..., list[str]],
+    gen_trimaps: Callable[[Path, int | None], int] | None = None,
+) -> int:
+    """The command of a data set's loader: --check and, where it makes them, --gen_trimaps.
+
+    Args:
+        inspect: (data root, fast=, num_workers=), as `inspect_folders`.
+        gen_trimaps: (data root, processes) -> how many trimaps it wrote.
+
+    Returns:
+        The exit status, 1 if there are faults.
+
+    Raises:
+        InputError: neither was asked for.
+    """
     parser = OneSentenceParser(description)
     parser.add_argument("--data_root", type=Path, default=Path("Datasets"), help="holds the data")
     parser.add_argument("--check", action="store_true", help="name every fault; exit 1 if any")
     parser.add_argument("--fast", action="store_true", help="with --check: read headers only")
     parser.add_argument("--num_workers", type=int, help="processes (default: one a core)")
-    return parser
+    parser.set_defaults(gen_trimaps=False)
+    if gen_trimaps:
+        parser.add_argument("--gen_trimaps", action="store_true", help="write the missing trimaps")
+    args = parser.parse_args()
+    if not (args.gen_trimaps or args.check):
+        choice = "--gen_trimaps or --check" if gen_trimaps else "--check"
+        parser.error(f"nothing to do: give {choice}")
+    if gen_trimaps and args.gen_trimaps:
+        written = gen_trimaps(args.data_root, args.num_workers)
+        print(f"wrote {written} trimaps below {args.data_root}")
+    if not args.check:
+        return 0
+    return report(inspect(args.data_root, fast=args.fast, num_workers=args.num_workers))
 
 
 def report(faults: Iterable[str]) -> int:
@@ -97,20 +121,14 @@ def report(faults: Iterable[str]) -> int:
     return 1 if faults else 0
 
 
-def _inspect_headers(paths: Mapping[str, AnyPath]) -> Finding:
-    sizes, faults = {}, []
+def _inspect(paths: Mapping[str, AnyPath], *, fast: bool) -> Finding:
+    sizes: dict[str, tuple[int, ...]] = {}
+    soft, faults = None, []
     for layer, path in paths.items():
         try:
-            sizes[layer] = read_size(path)
-        except InputError as error:
-            faults.append(str(error))
-    return _finding(sizes, None, faults, paths)
-
-
-def _inspect_pixels(paths: Mapping[str, AnyPath]) -> Finding:
-    sizes, soft, faults = {}, None, []
-    for layer, path in paths.items():
-        try:
+            if fast:
+                sizes[layer] = read_size(path)
+                continue
             array = READERS[layer](path)
             sizes[layer] = array.shape[:2]
             if layer == "trimap":
@@ -119,7 +137,12 @@ def _inspect_pixels(paths: Mapping[str, AnyPath]) -> Finding:
                 soft = _soft_share(array if layer == "alpha" else array[..., 3], path)
         except InputError as error:
             faults.append(str(error))
-    return _finding(sizes, soft, faults, paths)
+    try:
+        if sizes:
+            check_sizes(sizes, paths)
+    except InputError as error:
+        faults.append(str(error))
+    return Finding(next(iter(sizes.values()), None), soft, faults)
 
 
 def _soft_share(alpha: np.ndarray, path: AnyPath) -> float:
@@ -127,20 +150,6 @@ def _soft_share(alpha: np.ndarray, path: AnyPath) -> float:
     if not soft:
         raise InputError(f"{path}: the alpha is not soft, every pixel is 0 or 255")
     return soft
-
-
-def _finding(
-    sizes: Mapping[str, tuple[int, ...]],
-    soft: float | None,
-    faults: list[str],
-    paths: Mapping[str, AnyPath],
-) -> Finding:
-    try:
-        if sizes:
-            check_sizes(sizes, paths)
-    except InputError as error:
-        faults.append(str(error))
-    return Finding(next(iter(sizes.values()), None), soft, faults)
 
 
 def _summary(findings: list[Finding]) -> str:
