@@ -24,14 +24,6 @@ def keep_freed_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether it says that memory ran out: Python's, NumPy's, PyTorch's on a GPU or a CPU."""
-    names = {kind.__name__ for kind in type(error).__mro__}  # PyTorch need not be there
-    words = ("DefaultCPUAllocator", "MemoryError", "out of memory")  # of a plain RuntimeError
-    told = isinstance(error, RuntimeError) and any(word in str(error) for word in words)
-    return told or not names.isdisjoint({"MemoryError", "OutOfMemoryError"})
-
-
 @contextmanager
 def memory_told(what: str, remedy: str) -> Iterator[None]:
     """Say in one sentence that memory ran out inside the block.
@@ -42,8 +34,10 @@ def memory_told(what: str, remedy: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
+        text = f"{type(error).__name__}: {error}"  # NumPy and PyTorch have errors of their own
+        words = ("MemoryError", "DefaultCPUAllocator", "out of memory")
+        if not any(word in text for word in words):
             raise
-        on_gpu = "OutOfMemoryError" in type(error).__name__ or "CUDA" in str(error)
+        on_gpu = "OutOfMemoryError" in text or "CUDA" in text
         whose = "the GPU's memory" if on_gpu else "memory"
         raise InputError(f"{what} does not fit into {whose}; {remedy}") from error
