@@ -8,9 +8,9 @@ the file's SHA-256, which checkpoints/README.md states.
 
 from __future__ import annotations
 
-from hashlib import sha256
 from pathlib import Path
 
+from engine.evaluation.provenance import file_hash
 from models.checkpoint import (
     latest_checkpoint,
     model_from_checkpoint,
@@ -38,7 +38,7 @@ def main() -> None:
     area = {"max_area": args.max_area} if args.max_area else {}
     save_checkpoint(args.output, model.half(), step=entries["step"], about=ABOUT, **area)
     print(f"{args.output}: step {entries['step']}, {args.output.stat().st_size / 1e6:.1f} MB")
-    print(f"sha256 {sha256(args.output.read_bytes()).hexdigest()}")
+    print(f"sha256 {file_hash(args.output)}")
 
 
 if __name__ == "__main__":

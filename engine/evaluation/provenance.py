@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import subprocess
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -18,11 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 def file_hash(path: AnyPath) -> str:
     """SHA-256 of a file, as hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return sha256(Path(path).read_bytes()).hexdigest()
 
 
 def versions() -> dict[str, str]:
