@@ -19,19 +19,17 @@ from typing import Any
 
 import torch
 
-from data.predictions import ENDINGS, list_predictions
 from engine.distributed import gpus_to_launch, join, launch
 from engine.evaluation.files import EvaluationFiles, coarse_rows
 from engine.evaluation.loop import evaluate_shared
 from engine.evaluation.protocol import PROTOCOLS
 from engine.evaluation.provenance import commit, versions
-from engine.evaluation.sources import Source, open_folder, open_network
+from engine.evaluation.sources import Source, open_folder, open_network, tell_unused
 from engine.evaluation.test_sets import TEST_SETS, Place
 from models.checkpoint import latest_checkpoint
 from models.inference import PRECISIONS
 from utils.arguments import OneSentenceParser, number
-from utils.errors import InputError, listing, run_script
-from utils.images.leftovers import tell_passed_over
+from utils.errors import InputError, run_script
 from utils.parallel import count_cores
 from utils.results.rows import Row, average
 
@@ -84,11 +82,7 @@ def main() -> int:
         place = Place(args.data_root, bool(args.privacy_data), args.portraits, args.split)
         set_name, test_set = TEST_SETS[args.dataset].open(place)
         if processes.is_main and args.predictions:
-            tell_passed_over(args.predictions, ENDINGS)
-            others = sorted(list_predictions(args.predictions).keys() - set(test_set.names))
-            if others:
-                what = f"alphas of no photo of {set_name}, {listing(others, ', ', 3)}"
-                print(f"passed over in {args.predictions}: {len(others)} {what}")
+            tell_unused(args.predictions, set_name, test_set.names)
         files, settings, source = open_source(args, set_name, processes.device)
         rows = evaluate_shared(
             processes,

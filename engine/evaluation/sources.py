@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from data.predictions import list_predictions, read_prediction
+from data.predictions import ENDINGS, list_predictions, read_prediction
 from data.sample import Sample
 from engine.evaluation.protocol import choose_area, network_size, predict_at
 from engine.evaluation.provenance import device_name, file_hash
 from models import MattingModel, load_model, prepare
 from models.inference import resolve_precision
-from utils.errors import InputError
+from utils.errors import InputError, listing
 from utils.files import AnyPath
 from utils.images import resize_antialiased
+from utils.images.leftovers import tell_passed_over
 from utils.metrics import size_text, to_unit
 
 
@@ -146,3 +147,11 @@ def open_folder(folder: AnyPath, *, resize: bool) -> tuple[dict[str, Any], Sourc
         "resize_predictions": resize,
     }
     return settings, FolderSource(folder, paths, resize)
+
+
+def tell_unused(folder: AnyPath, title: str, names: Iterable[str]) -> None:
+    """Print what a folder of predictions holds beside the alphas of a test set's photos."""
+    tell_passed_over(folder, ENDINGS)
+    if others := sorted(list_predictions(folder).keys() - set(names)):
+        what = f"alphas of no photo of {title}, {listing(others, ', ', 3)}"
+        print(f"passed over in {folder}: {len(others)} {what}")
