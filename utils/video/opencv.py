@@ -129,7 +129,8 @@ class CvWriter:
 
     def __init__(self, writer: cv2.VideoWriter, size: tuple[int, int], rate: Fraction) -> None:
         self._writer, self._size, self._rate = writer, size, rate
-        self._last, self._count = np.zeros((*size, 3), np.uint8), 0
+        self._count = 0
+        self._last: np.ndarray = np.zeros((*size, 3), np.uint8)
 
     def write(self, image: np.ndarray, time: Fraction) -> None:
         while 0 < self._count < round(time * self._rate):  # where it is shown longer than others
