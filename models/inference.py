@@ -26,6 +26,10 @@ PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
+class NotFiniteError(InputError):
+    """The network's answer is NaN or infinite."""
+
+
 @dataclass(frozen=True)
 class Prediction:
     """What the network says of one photo of H x W pixels.
@@ -150,7 +154,7 @@ def predict_batch(
             cells = cells[:0]
         alpha = network.refine_cells(image, coarse_alpha, cells)
         if not all(answer.isfinite().all() for answer in (logits, trimap, alpha)):
-            raise InputError(
+            raise NotFiniteError(
                 "the network's alpha is not finite (NaN or infinite): use another checkpoint, or"
                 " precision fp32 if it ran in another"
             )

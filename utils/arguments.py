@@ -45,17 +45,21 @@ def join_dashes(words: Sequence[str], *options: str) -> list[str]:
     return joined
 
 
-def number(kind: type, minimum: float, *, excluded: bool = False) -> Callable[[str], Any]:
-    """A type for argparse: a finite int or float from `minimum` up (`excluded`: above it)."""
+def number(
+    kind: type, minimum: float, *, excluded: bool = False, most: float = math.inf
+) -> Callable[[str], Any]:
+    """A type for argparse: a finite int or float, `minimum` (`excluded`: more) to `most`."""
 
     def convert(text: str) -> Any:
         try:
             value = kind(text)
         except ValueError:
             value = math.nan
-        if not (math.isfinite(value) and (value > minimum or (value == minimum and not excluded))):
+        enough = value > minimum or (value == minimum and not excluded)
+        if not (math.isfinite(value) and enough and value <= most):
+            upwards = "up" if most == math.inf else f"to {most:g}"
             noun = "a whole number" if kind is int else "a number"
-            bound = f"above {minimum:g}" if excluded else f"from {minimum:g} up"
+            bound = f"above {minimum:g}" if excluded else f"from {minimum:g} {upwards}"
             raise argparse.ArgumentTypeError(f"{text} is not {noun} {bound}")
         return value
 

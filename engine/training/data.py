@@ -9,7 +9,6 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -20,7 +19,7 @@ from data.folders import FolderDataset, StoredSample
 from data.portraits import PortraitDataset, Split, TestPortraits
 from data.training_set import Kept
 from engine.distributed import Processes
-from engine.training.optimisation import Settings
+from engine.training.settings import Data, RunSettings
 from models.matting import REGION
 from P3MData.data_loader import P3MDataset, TrainingSet, positions
 from utils.errors import InputError, MissingError
@@ -66,7 +65,7 @@ class Mixture:
         return replace(read(i), edge_weight=edge_weight)
 
 
-def open_training_set(settings: Settings) -> TrainingSet:
+def open_training_set(settings: RunSettings) -> TrainingSet:
     """P3M-10K's training portraits and those of --portraits, over the scenes of --backgrounds.
 
     Those of --portraits can be read once `solve_portraits` is done.
@@ -74,34 +73,32 @@ def open_training_set(settings: Settings) -> TrainingSet:
     Raises:
         MissingError, InputError: for folders that are missing, empty or incomplete.
     """
+    data = settings.data
     parts: list[tuple[Any, int, float]] = []
-    if not settings["no_p3m"]:
-        parts.append((P3MDataset(settings["data_root"], "train"), 1, 1.0))
-    count = len(settings["portraits"])
+    if not data.no_p3m:
+        parts.append((P3MDataset(data.data_root, "train"), 1, 1.0))
+    count = len(data.portraits)
     repeats, edges = (
         values * count if len(values) == 1 else values
-        for values in (settings["portrait_repeat"], settings["edge_weight"])
+        for values in (data.portrait_repeat, data.edge_weight)
     )
-    parts += zip(open_portraits(settings), repeats, edges, strict=True)
-    backgrounds = settings["backgrounds"]
-    if backgrounds is None:
-        standard = Path(settings["data_root"]) / "BG-20K" / "train"
-        backgrounds = standard if standard.is_dir() else None
+    parts += zip(open_portraits(data), repeats, edges, strict=True)
+    standard = data.data_root / "BG-20K" / "train"
     dataset = TrainingSet(
-        Mixture(parts, settings["keep_data"]),
-        crop_size=settings["crop_size"],
-        seed=settings["seed"],
-        version=settings["augmentation"],
-        backgrounds=backgrounds,
-        replace=settings["replace_share"],
-        empty=settings["empty_share"],
-        recombine=settings["recombine"],
-        degrade=settings["degrade"],
-        scale=tuple(settings["scale"]),
-        ellipse=settings["trimap_ellipse"],
-        keep=settings["keep_data"],
+        Mixture(parts, data.keep_data),
+        crop_size=data.crop_size,
+        seed=settings.run.seed,
+        version=data.augmentation,
+        backgrounds=data.backgrounds or (standard if standard.is_dir() else None),
+        replace=data.replace_share,
+        empty=data.empty_share,
+        recombine=data.recombine,
+        degrade=data.degrade,
+        scale=data.scale,
+        ellipse=data.trimap_ellipse,
+        keep=data.keep_data,
     )
-    if settings["recombine"] and not dataset.replace:
+    if data.recombine and not dataset.replace:
         raise InputError(
             "--recombine works where a scene takes the background's place: name a folder of scenes"
             " with --backgrounds, and give --replace_share more than 0"
@@ -109,40 +106,41 @@ def open_training_set(settings: Settings) -> TrainingSet:
     return dataset
 
 
-def open_portraits(settings: Settings) -> list[PortraitDataset]:
+def open_portraits(data: Data) -> list[PortraitDataset]:
     """The folders of --portraits, those of --split alone."""
-    split = Split.read(settings["split"]) if settings["split"] else None
-    return [PortraitDataset(folder, split) for folder in settings["portraits"]]
+    split = Split.read(data.split) if data.split else None
+    return [PortraitDataset(folder, split) for folder in data.portraits]
 
 
-def tell_leftovers(dataset: TrainingSet, settings: Settings) -> None:
+def tell_leftovers(dataset: TrainingSet, data: Data) -> None:
     """Print what the folders of scenes and --portraits hold beside photos, a line for each."""
     folders = {scene.parent for scene in dataset.scenes}
-    for portraits in settings["portraits"]:
-        folders |= {Path(portraits, layer) for layer in ("image", "alpha")}
+    for portraits in data.portraits:
+        folders |= {portraits / layer for layer in ("image", "alpha")}
     for folder in sorted(folders):
         tell_passed_over(folder)
 
 
-def solve_portraits(settings: Settings, processes: Processes) -> None:
+def solve_portraits(data: Data, processes: Processes) -> None:
     """Estimate what is missing of the foregrounds of --portraits, in the main process."""
-    for portraits in open_portraits(settings):
+    for portraits in open_portraits(data):
         processes.from_main(portraits.solve)
 
 
-def open_validation_set(settings: Settings) -> FolderDataset | None:
+def open_validation_set(settings: RunSettings) -> FolderDataset | None:
     """The folders of --val_portraits, else P3M-500-P; None with --val_every 0.
 
     Raises:
         MissingError, InputError: for folders that are missing, empty or incomplete.
     """
-    if not settings["val_every"]:
+    watching = settings.watching
+    if not watching.val_every:
         return None
-    if settings["val_portraits"]:
-        split = Split.read(settings["val_split"]) if settings["val_split"] else None
-        return TestPortraits(settings["val_portraits"], split)
+    if watching.val_portraits:
+        split = Split.read(watching.val_split) if watching.val_split else None
+        return TestPortraits(watching.val_portraits, split)
     try:
-        return P3MDataset(settings["data_root"], "P3M-500-P")
+        return P3MDataset(settings.data.data_root, "P3M-500-P")
     except MissingError as error:
         raise MissingError(
             f"{error}; or validate on a folder of your own, --val_portraits FOLDER, or not at all,"
@@ -150,9 +148,9 @@ def open_validation_set(settings: Settings) -> FolderDataset | None:
         ) from error
 
 
-def check_split(dataset: TrainingSet, settings: Settings, processes: int) -> None:
+def check_split(dataset: TrainingSet, data: Data, processes: int) -> None:
     """Raise InputError if `processes` processes can't share the batches evenly."""
-    batch_size, pieces = settings["batch_size"], processes * settings["accumulate"]
+    batch_size, pieces = data.batch_size, processes * data.accumulate
     if len(dataset.samples) < processes:
         raise InputError(
             f"there are {processes} processes, but only {len(dataset.samples)} portrait(s) to"
@@ -161,24 +159,24 @@ def check_split(dataset: TrainingSet, settings: Settings, processes: int) -> Non
     if batch_size % pieces:
         raise InputError(
             f"--batch_size {batch_size} can't be split evenly over {processes} process(es) times"
-            f" --accumulate {settings['accumulate']}; give a multiple of {pieces}"
+            f" --accumulate {data.accumulate}; give a multiple of {pieces}"
         )
 
 
 def make_batches(
-    dataset: TrainingSet, settings: Settings, processes: Processes, step: int
+    dataset: TrainingSet, settings: RunSettings, processes: Processes, step: int
 ) -> Iterator[Batch]:
     """This process's share of the batches from step number `step` on, in --accumulate parts each.
 
     Raises:
         InputError: as `check_split`.
     """
-    check_split(dataset, settings, processes.count)
-    batch_size, pieces = settings["batch_size"], processes.count * settings["accumulate"]
+    check_split(dataset, settings.data, processes.count)
+    batch_size, pieces = settings.data.batch_size, processes.count * settings.data.accumulate
     places = positions(
-        step * batch_size, settings["max_steps"] * batch_size, processes.rank, processes.count
+        step * batch_size, settings.run.max_steps * batch_size, processes.rank, processes.count
     )
-    workers = count_workers(settings["num_workers"], processes)
+    workers = count_workers(settings.run.num_workers, processes)
     loader = DataLoader(
         dataset,
         batch_sampler=BatchSampler(places, batch_size // pieces, drop_last=True),

@@ -12,8 +12,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from engine.distributed import Processes, seed_step
 from engine.training.data import Batch, to_device
-from engine.training.optimisation import Settings, learning_rate
+from engine.training.optimisation import learning_rate
 from engine.training.run_state import RunState
+from engine.training.settings import RunSettings
 from engine.training.verdict import Verdict
 from models.inference import autocast
 from models.losses import LOSSES, compute_losses
@@ -46,62 +47,59 @@ def train_step(
     state: RunState,
     network: nn.Module,
     parts: Sequence[Batch],
-    settings: Settings,
+    settings: RunSettings,
     processes: Processes,
 ) -> Step:
     """One step of the optimizer on this process's share of a batch, given in parts.
 
     It doesn't wait for the device. `check` its verdict before anything is saved.
     """
-    rate = learning_rate(state.step, settings)
+    optimisation, scaler = settings.optimisation, state.scaler
+    rate = learning_rate(state.step, optimisation)
     for group in state.optimizer.param_groups:
         group["lr"] = rate
-    seed_step(settings["seed"], state.step, processes.rank)
-    weights = dict(settings["loss_weights"])
-    without = [name for name, value in weights.items() if not value]
+    seed_step(settings.run.seed, state.step, processes.rank)
     losses: dict[str, Tensor] = {}
     for number, part in enumerate(parts, start=1):
         batch = to_device(part, processes.device)
         if isinstance(network, DistributedDataParallel):
             network.require_backward_grad_sync = number == len(parts)
-        with autocast(processes.device, settings["precision"]):
+        with autocast(processes.device, optimisation.precision):
             output = network(batch["image"], batch["noise"])
-            terms = compute_losses(output, batch, without)
-        terms["total"] = weigh(terms, weights, output)
-        state.scaler.scale(terms["total"] / len(parts)).backward()
+        terms = weighed_losses(output, batch, dict(optimisation.loss_weights))
+        scaler.scale(terms["total"] / len(parts)).backward()
         for name, term in terms.items():
             losses[name] = losses.get(name, 0) + term.detach() / len(parts)
 
-    state.scaler.unscale_(state.optimizer)
+    scaler.unscale_(state.optimizer)
     gradients = [p.grad for p in state.model.parameters() if p.grad is not None]
     norm = nn.utils.get_total_norm(gradients)
-    if settings["clip"]:
-        nn.utils.clip_grads_with_norm_(state.model.parameters(), settings["clip"], norm)
+    if optimisation.clip:
+        nn.utils.clip_grads_with_norm_(state.model.parameters(), optimisation.clip, norm)
     names = [name for part in parts for name in part["name"]]
     # With fp16 an overflow of the gradient is usual: the scaler skips that step.
-    values = torch.stack([losses["total"], norm])
-    verdict = Verdict(state.step, names, values, state.scaler.is_enabled())
-    state.scaler.step(state.optimizer)
-    state.scaler.update()
+    verdict = Verdict(state.step, names, torch.stack([losses["total"], norm]), scaler.is_enabled())
+    scaler.step(state.optimizer)
+    scaler.update()
     state.optimizer.zero_grad(set_to_none=True)
     if state.averaged:
         state.averaged.update_parameters(state.model)
     state.step += 1
     B, _, h, w = output.coarse.alpha_logits[-1].shape
-    refined = len(output.cells) / (B * h * w)
-    return Step(losses, norm, rate, refined, batch, output, verdict)
+    return Step(losses, norm, rate, len(output.cells) / (B * h * w), batch, output, verdict)
 
 
-def weigh(
-    terms: Mapping[str, Tensor], weights: Mapping[str, float], output: MattingOutput
-) -> Tensor:
-    """The sum of the terms, each times its weight, 1 if it has none.
+def weighed_losses(
+    output: MattingOutput, batch: Mapping[str, Any], weights: Mapping[str, float]
+) -> dict[str, Tensor]:
+    """The terms that weigh something, and `total`: the sum of all, each times its weight, or 1.
 
     Where terms are left out, the output gets a gradient of 0 for them, as if they were there:
     DistributedDataParallel waits until every weight has one.
     """
+    terms = compute_losses(output, batch, [name for name, value in weights.items() if not value])
     total = torch.stack([weights.get(name, 1.0) * x for name, x in terms.items()]).sum()
-    if len(terms) == len(LOSSES):
-        return total
-    outputs = [output.alpha, *output.coarse.alpha_logits, *output.coarse.trimap_logits]
-    return total + torch.stack([(0 * x.float()).sum() for x in outputs]).sum()
+    if len(terms) < len(LOSSES):
+        outputs = [output.alpha, *output.coarse.alpha_logits, *output.coarse.trimap_logits]
+        total = total + torch.stack([(0 * x.float()).sum() for x in outputs]).sum()
+    return terms | {"total": total}

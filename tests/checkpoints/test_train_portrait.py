@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.training.arguments import network_config, parse_arguments
+from engine.training.arguments import parse_arguments
 
 ROOT = Path(__file__).parents[2]
 STAND_IN = """#!/usr/bin/env bash
@@ -106,7 +106,7 @@ def test_every_option_is_one_of_train_py(recipe, device, tmp_path):
             ]
             words = [str(w) for w in words]
             words[words.index("--train_dir") + 1] = str(tmp_path / f"new{number}")
-            assert network_config(parse_arguments("", words)).backbone == "tf_efficientnet_lite0"
+            assert parse_arguments("", words).network.config.backbone == "tf_efficientnet_lite0"
 
 
 def test_real_scenes_count_several_times_and_estimated_ones_once(recipe, tmp_path):

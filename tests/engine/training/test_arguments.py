@@ -2,14 +2,16 @@
 
 import json
 import sys
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
 
 import pytest
 
 import train
-from engine.training.arguments import network_config, parse_arguments, to_plain
+from engine.training.arguments import parse_arguments
 from engine.training.optimisation import learning_rate
 from engine.training.run_state import RECORD
+from engine.training.settings import FREE, RunSettings
 from models import CONFIGS
 from models.losses import LOSSES
 from tests.engine.tiny_run import command
@@ -30,8 +32,8 @@ def parse(train_dir, *words):
         ("--lr much", "--lr: much is not"),
         ("--batch_size 1.5", "--batch_size: 1.5 is not a whole number"),
         ("--ema 1", "--ema 1.0 would never move"),
-        ("--replace_share 2", "--replace_share 2.0 is more than 1"),
-        ("--empty_share 1.1", "--empty_share 1.1 is more than 1"),
+        ("--replace_share 2", "--replace_share: 2 is not a number from 0 to 1"),
+        ("--empty_share 1.1", "--empty_share: 1.1 is not a number from 0 to 1"),
         ("--portraits a b c --edge_weight 1 2", "--edge_weight takes one number, or one for each"),
         ("--portrait_repeat 1 2", "--portrait_repeat takes one number, or one for each folder"),
         ("--set depth=3", "depth=3 is no FIELD=VALUE; the fields are backbone"),
@@ -59,11 +61,14 @@ def test_wrong_values_are_refused(tmp_path, words, said):
 
 
 def test_the_defaults_are_the_papers(tmp_path):
-    values = parse(tmp_path / "new")
-    assert network_config(values) == CONFIGS["model"]
-    assert values["pretrained"]
-    assert not parse(tmp_path / "new", "--model_version", "demo")["pretrained"]
-    rates = [learning_rate(step, values) for step in (0, 119_999, 120_000, 239_999, 240_000)]
+    settings = parse(tmp_path / "new")
+    assert settings.network.config == CONFIGS["model"]
+    assert settings.network.pretrained
+    assert not parse(tmp_path / "new", "--model_version", "demo").network.pretrained
+    rates = [
+        learning_rate(step, settings.optimisation)
+        for step in (0, 119_999, 120_000, 239_999, 240_000)
+    ]
     assert rates == pytest.approx([1e-4, 1e-4, 1e-5, 1e-5, 1e-6])
 
 
@@ -75,8 +80,8 @@ def test_freezing_what_is_not_trained_or_all_there_is_is_refused(tmp_path, words
 
 def test_cosine_with_warm_up(tmp_path):
     words = ["--lr", "1", "--schedule", "cosine", "--schedule_steps", "30", "--warmup_steps", "10"]
-    values = parse(tmp_path / "new", *words)
-    rates = [learning_rate(step, values) for step in (0, 9, 10, 20, 30, 1000)]
+    settings = parse(tmp_path / "new", *words)
+    rates = [learning_rate(step, settings.optimisation) for step in (0, 9, 10, 20, 30, 1000)]
     assert rates == pytest.approx([0.1, 1, 1, 0.505, 0.01, 0.01])
 
 
@@ -102,19 +107,64 @@ def test_a_train_dir_that_is_a_file_is_refused(tmp_path):
         parse(tmp_path / "file")
 
 
+# As train.py wrote it before its settings had sections.
+OLD = {
+    "train_dir": "run", "resume": False, "gpus": [], "max_steps": 800, "seed": 7, "num_workers": 0,
+    "data_root": "drawn", "portraits": ["a", "b"], "portrait_repeat": [1, 6],
+    "edge_weight": [0.3, 0.5], "split": None, "no_p3m": False, "backgrounds": "scenes",
+    "replace_share": 0.55, "empty_share": 0.1, "augmentation": "strong", "scale": [0.6, 2.2],
+    "recombine": True, "degrade": True, "trimap_ellipse": 15, "keep_data": True, "crop_size": 384,
+    "batch_size": 8, "accumulate": 1, "model_version": "portrait", "backbone": None,
+    "num_neighbours": None, "no_attention": False, "no_refinement": False, "set": ["blocks=0"],
+    "pretrained": False, "pretrained_file": None, "no_pretrained": False, "init": None,
+    "init_coarse": "first.pth", "freeze_bn": False, "freeze_early": True, "freeze_coarse": True,
+    "optimizer": "muon", "lr": 0.002, "schedule": "cosine", "lr_steps": [120000, 240000],
+    "lr_drop": 0.1, "schedule_steps": 800, "warmup_steps": 50, "weight_decay": 1e-06, "clip": 1.0,
+    "ema": 0.998, "refined_share": 0.15, "loss_weights": [["alpha", 0.0], ["laplacian", 3.0]],
+    "precision": "auto", "compile": False, "save_every": 200, "keep_last": 3, "keep_every": 50000,
+    "val_every": 400, "val_images": 135, "val_portraits": ["a"], "val_split": "a/m.csv:val",
+    "log_every": 50, "panel_every": 0,
+}  # fmt: skip
+
+
+def test_a_record_of_before_is_resumed_with_the_same_options_and_kept_as_it_is(tmp_path):
+    record = json.dumps(OLD | {"portraits_found": 3, "an_option_that_is_gone": 1})
+    (tmp_path / RECORD).write_text(record)
+    words = (
+        "--resume --optimizer muon --edge_weight 0.3 0.5 --scale 0.6 2.2 --init_coarse first.pth"
+    )
+    words += " --loss_weights alpha=0 laplacian=3 --set blocks=0 --backgrounds elsewhere"
+    settings = parse(tmp_path, *words.split())
+    changed = {"train_dir": str(tmp_path), "resume": True, "backgrounds": "elsewhere"}
+    assert settings.plain() == OLD | changed
+    assert list(settings.plain()) == list(OLD)
+    assert settings.network.init_coarse == Path("first.pth")
+    assert settings.data.portraits == (Path("a"), Path("b"))
+    with pytest.raises(InputError, match=r"--edge_weight \[0.5\] differs from \[0.3, 0.5\]"):
+        parse(tmp_path, "--resume", "--edge_weight", "0.5")
+
+
+def test_settings_are_frozen_and_are_the_parsers_flags(tmp_path):
+    settings = parse(tmp_path / "new")
+    assert settings.plain().keys() == OLD.keys() > FREE
+    with pytest.raises(FrozenInstanceError):
+        settings.data.crop_size = 1
+    assert hash(settings) == hash(RunSettings.of(settings.plain()))
+
+
 @pytest.fixture
 def begun(tmp_path):
     """A folder with the record of a run."""
-    values = parse(tmp_path / "run", "--model_version", "demo", "--lr", "0.002")
+    settings = parse(tmp_path / "run", "--model_version", "demo", "--lr", "0.002")
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / RECORD).write_text(json.dumps(to_plain(values)))
+    (tmp_path / "run" / RECORD).write_text(json.dumps(settings.plain()))
     return tmp_path / "run"
 
 
 def test_a_resumed_run_takes_its_values_from_the_record(begun):
-    values = parse(begun, "--resume", "--max_steps", "7", "--lr", "0.002")
-    assert (values["model_version"], values["lr"], values["max_steps"]) == ("demo", 0.002, 7)
-    assert values["resume"]
+    settings = parse(begun, "--resume", "--max_steps", "7", "--lr", "0.002")
+    assert (settings.network.model_version, settings.optimisation.lr) == ("demo", 0.002)
+    assert (settings.run.max_steps, settings.run.resume) == (7, True)
 
 
 def test_a_resumed_run_refuses_what_would_change_its_result(begun):
@@ -156,7 +206,7 @@ def test_the_papers_ablations_are_names_for_settings(tmp_path):
     paper += ["--no_attention", "--no_refinement"]
     same = ["backbone=swin_small_patch4_window7_224", "num_neighbours=4"]
     same += ["cross_region_attention=False", "refinement=False"]
-    configs = [network_config(parse(tmp_path, *words)) for words in (paper, ["--set", *same])]
+    configs = [parse(tmp_path, *words).network.config for words in (paper, ["--set", *same])]
     assert configs[0] == configs[1] != CONFIGS["model"]
-    config = network_config(parse(tmp_path, "--set", "depths=(1,1,1,1)", "embed_dim=None"))
+    config = parse(tmp_path, "--set", "depths=(1,1,1,1)", "embed_dim=None").network.config
     assert config == replace(CONFIGS["model"], depths=(1, 1, 1, 1))

@@ -19,12 +19,26 @@ from engine.training.data import (
     make_batches,
     to_device,
 )
+from engine.training.settings import Data, RunSettings
 from P3MData.data_loader import TrainingSet
 from utils.errors import InputError
 from utils.trimap import trimap_from_alpha
 
 CPU = torch.device("cpu")
-SETTINGS = {"batch_size": 8, "accumulate": 2, "max_steps": 3, "num_workers": 0}
+
+
+def settings(**changes):
+    values = {
+        "train_dir": "run",
+        "batch_size": 8,
+        "accumulate": 2,
+        "max_steps": 3,
+        "num_workers": 0,
+    }
+    return RunSettings.of(values | changes)
+
+
+SETTINGS = settings()
 
 
 class Drawn:
@@ -74,7 +88,7 @@ def test_what_scenes_and_portraits_lie_among_is_told(tmp_path, capsys):
     (tmp_path / "scenes/notes.txt").touch()
     scenes = TrainingSet(Drawn("ab"), backgrounds=tmp_path / "scenes")
     assert len(scenes.scenes) == 2
-    batches.tell_leftovers(scenes, {"portraits": [tmp_path / "mine"]})
+    batches.tell_leftovers(scenes, Data(portraits=(tmp_path / "mine",)))
     assert capsys.readouterr().out == (
         f"passed over in {tmp_path}/mine/alpha: 1 .npy\npassed over in {tmp_path}/scenes: 1 .txt\n"
     )
@@ -127,8 +141,8 @@ def test_a_resumed_run_goes_on_in_the_data(dataset):
 
 
 def test_noise_depends_on_the_sample_alone(dataset):
-    [whole] = make_batches(dataset, SETTINGS | {"accumulate": 1, "max_steps": 1}, alone(), 0)
-    parts = list(make_batches(dataset, SETTINGS | {"max_steps": 1}, alone(), 0))
+    [whole] = make_batches(dataset, settings(accumulate=1, max_steps=1), alone(), 0)
+    parts = list(make_batches(dataset, settings(max_steps=1), alone(), 0))
     noise = torch.cat([to_device(part, CPU)["noise"] for part in parts])
     assert torch.equal(to_device(whole, CPU)["noise"], noise)
     assert noise.shape == (8, 1, 16, 16)
@@ -152,7 +166,7 @@ def test_layers_come_as_floats_and_the_trimap_as_it_is(dataset):
 )
 def test_splits_that_do_not_work_out_are_refused(dataset, processes, said):
     with pytest.raises(InputError, match=said):
-        check_split(dataset, SETTINGS, processes)
+        check_split(dataset, SETTINGS.data, processes)
 
 
 @pytest.mark.parametrize(
@@ -241,19 +255,19 @@ def fault_of_ours():
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_other_faults_keep_their_kind_and_words(workers):
-    dataset, settings = TrainingSet(Faulty(fault_of_ours)), SETTINGS | {"num_workers": workers}
+    dataset, given = TrainingSet(Faulty(fault_of_ours)), settings(num_workers=workers)
     with pytest.raises(RuntimeError, match=r"(?s)in fault_of_ours.*The size of tensor a|^The size"):
-        next(make_batches(dataset, settings, alone(), 0))
+        next(make_batches(dataset, given, alone(), 0))
 
 
 FAULT = """
 import torch
 from engine.distributed import Processes
-from tests.engine.training.test_data import SETTINGS, Drawn, TrainingSet, make_batches
+from tests.engine.training.test_data import Drawn, TrainingSet, make_batches, settings
 
 dataset = TrainingSet(Drawn("abcde"), crop_size=128)
 batches = make_batches(
-    dataset, SETTINGS | {"num_workers": 1}, Processes(0, 1, torch.device("cpu")), 0
+    dataset, settings(num_workers=1), Processes(0, 1, torch.device("cpu")), 0
 )
 next(batches)
 raise RuntimeError("ours")
@@ -277,6 +291,6 @@ def test_a_fault_ends_the_script_with_its_data_processes():
     ],
 )
 def test_how_a_data_process_died_is_told(fail, words):
-    dataset, settings = TrainingSet(Faulty(fail)), SETTINGS | {"num_workers": 1}
+    dataset, given = TrainingSet(Faulty(fail)), settings(num_workers=1)
     with pytest.raises(InputError, match=words):
-        next(make_batches(dataset, settings, alone(), 0))
+        next(make_batches(dataset, given, alone(), 0))

@@ -11,7 +11,8 @@ from DemoData.generate import generate
 from engine.distributed import Processes, seed_run
 from engine.training.arguments import parse_arguments
 from engine.training.data import make_batches, open_training_set
-from engine.training.optimisation import make_state, set_training
+from engine.training.network import set_training
+from engine.training.optimisation import make_state
 from engine.training.step import train_step
 from models import CONFIGS, build_model
 from models.losses import LOSSES
@@ -54,8 +55,8 @@ def test_each_term_falls_by_its_own_gradient(portraits, tmp_path, term):
     settings = parse_arguments("", words)
     seed_run(0, ALONE.device)
     model = build_model(TINY)
-    state = make_state(model, settings, ALONE.device)
-    set_training(model, settings)
+    state = make_state(model, settings.optimisation, ALONE.device)
+    set_training(model, settings.network)
     batch = list(make_batches(open_training_set(settings), settings, ALONE, 0))
     values = [
         float(train_step(state, model, batch, settings, ALONE).losses[term]) for _ in range(20)

@@ -19,12 +19,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import train
 from engine.distributed import Processes
 from engine.evaluation.protocol import predict_at
-from engine.training import optimisation
+from engine.training import network
 from engine.training.arguments import parse_arguments
 from engine.training.data import open_portraits, open_training_set
 from engine.training.tensorboard import Watch
 from models import CONFIGS, build_model, predict_alpha
 from models.checkpoint import load_model, read_checkpoint, save_checkpoint
+from models.inference import prepare
 from models.losses import LOSSES, compute_losses
 from P3MData.data_loader import P3MDataset
 from tests.engine.tiny_run import TINY, command
@@ -308,7 +309,7 @@ def test_the_authors_checkpoint_can_be_fine_tuned(tmp_path):
     torch.save(authors_stand_in.checkpoint(1), tmp_path / "authors.pth")
     options = {"model_version": "model", "init": tmp_path / "authors.pth", "no_pretrained": None}
     settings = parse_arguments("", command(tmp_path, tmp_path / "run", **options))
-    begun = train.initial_model(settings).state_dict()
+    begun = train.initial_model(settings.network).state_dict()
     assert_same(begun, load_model(tmp_path / "authors.pth").state_dict())
 
 
@@ -409,7 +410,7 @@ def test_a_signal_during_validation_saves_too(run, data_root, tmp_path, monkeypa
         os.kill(os.getpid(), signal.SIGTERM)
         return measure(*values)
 
-    monkeypatch.setattr("engine.training.loop.measure", interrupted)
+    monkeypatch.setattr("engine.training.validation.measure", interrupted)
     assert run(tmp_path / "run", root=root, val_every=2, save_every=100) == 128 + signal.SIGTERM
     assert "stopped by SIGTERM after step 2" in capsys.readouterr().out
     assert read_checkpoint(tmp_path / "run/logger/0000000002.pth")["step"] == 2
@@ -491,7 +492,7 @@ def test_portraits_of_several_folders_count_as_often_as_told(portraits, tmp_path
     words += ["--edge_weight", "0.25", "0"]
     words[words.index("tiny")] = "demo"
     settings = parse_arguments("", words)
-    for part in open_portraits(settings):
+    for part in open_portraits(settings.data):
         part.solve()
     dataset = open_training_set(settings)
     assert dataset.samples.names == ["a", "a", "c", "c", "c"]
@@ -578,7 +579,7 @@ def test_a_step_too_large_for_memory_is_told(run, tmp_path, monkeypatch):
 
 def test_a_photo_too_large_to_validate_on_is_told_and_the_step_is_saved(run, tmp_path, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(InputError) as told:
-        patch.setattr("engine.training.loop.predict_at", out_of_memory)
+        patch.setattr("engine.training.validation.predict_at", out_of_memory)
         run(tmp_path, val_every=2, save_every=100)
     assert str(told.value) == (
         "c, to validate on, does not fit into the GPU's memory; go on with --resume --val_every 0"
@@ -589,11 +590,53 @@ def test_a_photo_too_large_to_validate_on_is_told_and_the_step_is_saved(run, tmp
     assert_same(final(tmp_path)["model"], final(tmp_path.with_name("whole"))["model"])
 
 
+class Overflowing:
+    """Prepares a network for fp16 whose weights are too large for that, the first time."""
+
+    def __init__(self, rank=0):
+        self.calls, self.rank = 0, rank
+
+    def __call__(self, model, precision):
+        self.calls += 1
+        if self.calls > 1 or (dist.is_initialized() and dist.get_rank() != self.rank):
+            return prepare(model, precision)
+        network = prepare(model, "fp16")
+        for parameter in network.parameters():
+            parameter.data.fill_(1000)
+        return network
+
+
+def test_a_validation_that_overflows_is_told_and_left_out(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("engine.training.validation.prepare", Overflowing())
+    assert run(tmp_path / "run", val_every=3) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "validation" in line]
+    assert len(said) == 1
+    assert "c is not finite" in said[0] and "--precision" in said[0]
+    assert list(curves(tmp_path / "run")["validation/SAD"]) == [6]
+    assert read_checkpoint(tmp_path / "run/logger/best.pth")["step"] == 6
+    run(tmp_path / "whole")
+    assert_same(final(tmp_path / "run")["model"], final(tmp_path / "whole")["model"])
+
+
+def test_a_validation_that_overflows_in_one_process_goes_on_in_both(
+    data_root, tmp_path, monkeypatch
+):
+    root = with_a_second_photo(data_root, tmp_path / "data")
+    monkeypatch.setitem(CONFIGS, "tiny", TINY)
+    monkeypatch.setattr("engine.training.validation.prepare", Overflowing(rank=1))
+    words = command(root, tmp_path / "run", max_steps=2, val_every=1)
+    monkeypatch.setattr(sys, "argv", ["train.py", *words])
+    statuses, said = fork_two(train.main, tmp_path / "said")
+    assert statuses == [0, 0], said
+    assert said.count("is not finite") == 1
+    assert list(curves(tmp_path / "run")["validation/SAD"]) == [2]
+
+
 def test_a_validation_that_fails_in_one_process_ends_both(data_root, tmp_path, monkeypatch):
     root = with_a_second_photo(data_root, tmp_path / "data")
     monkeypatch.setitem(CONFIGS, "tiny", TINY)
     monkeypatch.setattr(
-        "engine.training.loop.predict_at",
+        "engine.training.validation.predict_at",
         lambda *values, **named: (
             out_of_memory() if dist.get_rank() else predict_at(*values, **named)
         ),
@@ -660,9 +703,9 @@ def test_a_loss_is_read_one_step_late_but_before_anything_is_made_of_it(
 def test_statistics_are_sent_round_only_where_they_differ(monkeypatch, kind):
     given = {}
     monkeypatch.setattr(
-        optimisation, "DistributedDataParallel", lambda model, **options: given.update(options)
+        network, "DistributedDataParallel", lambda model, **options: given.update(options)
     )
     model = build_model(TINY)
-    optimisation.make_network(model, {"compile": False}, Processes(0, 2, torch.device(kind)))
+    network.make_network(model, Processes(0, 2, torch.device(kind)), compile=False)
     shared = any(isinstance(module, torch.nn.SyncBatchNorm) for module in model.modules())
     assert given["broadcast_buffers"] == (not shared) == (kind == "cpu")

@@ -8,13 +8,14 @@ from torch import nn
 
 from engine.training.muon import orthogonalise
 from engine.training.optimisation import make_optimizer
+from engine.training.settings import Optimisation
 from models import CONFIGS, build_model
 
 RATE = 1e-2
 
 
 def settings(**changes):
-    return {"optimizer": "muon", "lr": RATE, "weight_decay": 0.0} | changes
+    return Optimisation(**{"optimizer": "muon", "lr": RATE, "weight_decay": 0.0} | changes)
 
 
 @pytest.fixture

@@ -1,0 +1,96 @@
+"""The validation now and then: metrics of photos that the network doesn't learn from."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import torch
+
+from data.folders import FolderDataset
+from engine.distributed import Processes
+from engine.evaluation.protocol import predict_at
+from engine.training.run_state import StopRequest
+from engine.training.settings import RunSettings
+from models.inference import NotFiniteError, prepare
+from models.matting import MattingModel
+from utils.errors import InputError
+from utils.memory import memory_told
+from utils.metrics import measure
+
+CURVES = ("SAD", "MAD", "SAD_TRIMAP", "GRAD", "IoU")  # the first decides which checkpoint is best
+Report = tuple[list[list[float]], int, InputError | None]  # rows, unreadable files, what ended it
+
+
+def validate(
+    model: MattingModel,
+    dataset: FolderDataset,
+    settings: RunSettings,
+    processes: Processes,
+    stop: StopRequest,
+) -> dict[str, float]:
+    """Mean CURVES over the subset of --val_images, shared out among the processes.
+
+    Files that can't be read are told of and left out. Empty if a stop was requested meanwhile, or
+    if an alpha is not finite, which is told of: in fp16 weights may be too large for a validation
+    while the training, whose scaler skips steps, can go on.
+
+    Raises:
+        InputError: in all processes, if not one file can be read, or memory ran out in one.
+    """
+    network = prepare(model, settings.optimisation.precision)
+    count = min(len(dataset), settings.watching.val_images)
+    chosen = processes.share([i * len(dataset) // count for i in range(count)])
+    own = bool(settings.watching.val_portraits)
+    reports = processes.gather(_measure(network, dataset, chosen, own, stop))
+    faults = [fault for *_, fault in reports if fault]
+    for fault in faults:
+        if not isinstance(fault, NotFiniteError):
+            raise fault
+    if faults:
+        if processes.is_main:
+            print(f"note: {faults[0]}", file=sys.stderr, flush=True)
+        return {}
+    everything = torch.tensor([row for rows, *_ in reports for row in rows])
+    broken = sum(number for _, number, _ in reports)
+    if len(everything) + broken < count:
+        return {}
+    if broken == count:
+        raise InputError("not one file of the validation can be read; see above, or --val_every 0")
+    return dict(zip(CURVES, everything.mean(0).tolist(), strict=True))
+
+
+def _measure(
+    network: MattingModel,
+    dataset: FolderDataset,
+    chosen: Sequence[int],
+    own: bool,
+    stop: StopRequest,
+) -> Report:
+    """As evaluate.py measures: P3M as in the paper, one's own photos as predict.py sees them."""
+    protocol, area = ("pad", network.max_area) if own else ("paper", None)
+    rows: list[list[float]] = []
+    broken = 0
+    for index in chosen:
+        if stop.received is not None:
+            break
+        try:
+            sample = dataset[index]
+        except InputError as error:
+            print(f"left out of the validation: {error}", file=sys.stderr, flush=True)
+            broken += 1
+            continue
+        assert sample.alpha is not None and sample.trimap is not None
+        what = f"{sample.name}, to validate on,"
+        try:
+            with memory_told(what, "go on with --resume --val_every 0"):
+                alpha = predict_at(network, sample.image, protocol=protocol, max_area=area).alpha
+                values = measure(alpha, sample.alpha, sample.trimap, CURVES)
+        except NotFiniteError:
+            told = f"no validation this time: the alpha of {sample.name} is not finite;"
+            told += " if it comes again, go on with --resume --precision fp32"
+            return rows, broken, NotFiniteError(told)
+        except InputError as error:
+            return rows, broken, error
+        rows.append([values[name] for name in CURVES])
+    return rows, broken, None
