@@ -45,7 +45,7 @@ class Muon(torch.optim.Adam):
         for group in self.param_groups:
             if group["matrices"]:
                 self._step_matrices(group)
-        super().step(closure)  # passes over what has no gradient
+        super().step(closure)
 
     def _step_matrices(self, group: dict[str, Any]) -> None:
         alike: dict[torch.Size, list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
@@ -54,13 +54,15 @@ class Muon(torch.optim.Adam):
                 continue
             state = self.state[parameter]
             if not state:
-                state["step"] = torch.zeros(())  # not used here; Adam expects it of every state
+                # Dummy Adam state: nothing here reads the count, but Adam asks every state for it
+                # when a checkpoint is loaded, and would raise KeyError.
+                state["step"] = torch.zeros(())
                 state["exp_avg"] = torch.zeros_like(parameter)
             state["step"] += 1
             average = state["exp_avg"].lerp_(parameter.grad, 1 - self.momentum)
             direction = parameter.grad.lerp(average, self.momentum).flatten(1)
             alike[direction.shape].append((parameter, direction))
-            parameter.grad = None
+            parameter.grad = None  # hidden from Adam, which passes over what has no gradient
         for (rows, columns), members in alike.items():
             directions = orthogonalise(torch.stack([direction for _, direction in members]))
             rate = group["lr"] * 0.2 * max(rows, columns) ** 0.5
