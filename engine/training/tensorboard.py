@@ -44,41 +44,33 @@ class Watch:
         self.steps = 0
         self.waited = 0.0  # seconds
         self.elapsed = 0.0  # seconds, the waiting included
-        self.sums: dict[str, Tensor] = {}
-        self.values: dict[str, float | Tensor] = {}  # summed over the steps, too
+        self.sums: dict[str, float | Tensor] = {}  # over the steps, by curve
 
     def add(self, step: Step, waited: float, elapsed: float) -> None:
         """Note a step, which took `elapsed` seconds, `waited` of them for its data."""
         self.steps += 1
         self.waited += waited
         self.elapsed += elapsed
-        for name, loss in step.losses.items():
-            self.sums[name] = self.sums[name] + loss if name in self.sums else loss
-        for name, value in (
-            ("learning_rate", step.rate),
-            ("gradient_norm", step.gradient_norm),
-            ("refined_cells", step.refined),
-        ):
-            self.values[name] = self.values.get(name, 0.0) + value
+        values: dict[str, float | Tensor] = {f"loss/{k}": x for k, x in step.losses.items()}
+        values |= {
+            "train/learning_rate": step.rate,
+            "train/gradient_norm": step.gradient_norm,
+            "train/refined_cells": step.refined,
+        }
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
 
     def write(self, step: int, processes: Processes) -> dict[str, str]:
         """End the interval: write its means over steps and processes, return what the bar shows.
 
         All processes have to call this together.
         """
-        names = list(self.sums)
-        own = (torch.stack([self.sums[name] for name in names]) / self.steps).tolist()
-        values = {name: float(total) / self.steps for name, total in self.values.items()}
-        reports = processes.gather((own, self.waited, self.elapsed, values["refined_cells"]))
-        losses = [
-            sum(column) / len(reports) for column in zip(*(r[0] for r in reports), strict=True)
-        ]
+        own = torch.stack([torch.as_tensor(x, device="cpu") for x in self.sums.values()])
+        reports = processes.gather((own / self.steps, self.waited, self.elapsed))
         waited, elapsed = max(r[1] for r in reports), max(r[2] for r in reports)
+        means = torch.stack([r[0] for r in reports]).mean(0)
         speed = self.batch_size * self.steps / elapsed
-        scalars = {f"loss/{name}": loss for name, loss in zip(names, losses, strict=True)}
-        scalars |= {f"train/{name}": value for name, value in values.items()}
-        scalars |= {
-            "train/refined_cells": sum(r[3] for r in reports) / len(reports),
+        scalars = dict(zip(self.sums, means.tolist(), strict=True)) | {
             "speed/samples_per_second": speed,
             "speed/step_seconds": elapsed / self.steps,
             "speed/data_wait_share": waited / elapsed,
