@@ -24,8 +24,7 @@ from engine.training.data import (
     tell_leftovers,
 )
 from engine.training.loop import Training
-from engine.training.network import initial_model, make_network, set_training
-from engine.training.optimisation import make_state
+from engine.training.optimisation import initial_model, make_network, make_state, set_training
 from engine.training.run_state import RunFolder, RunState
 from engine.training.settings import RunSettings
 from engine.training.tensorboard import Watch

@@ -89,13 +89,12 @@ class Processes:
             raise SystemExit(2)
         return cast(Item, value)
 
-    def any(self, *flags: bool) -> list[bool]:
-        """For each flag, whether some process has it set. Costs no synchronisation of the GPU."""
-        if self.count == 1:
-            return list(flags)
-        raised = torch.tensor(flags, dtype=torch.int32)
-        dist.all_reduce(raised, op=dist.ReduceOp.MAX, group=self.meeting)
-        return [bool(flag) for flag in raised]
+    def any(self, flag: bool) -> bool:
+        """Whether some process has the flag set. Costs no synchronisation of the GPU."""
+        raised = torch.tensor(int(flag))
+        if self.count > 1:
+            dist.all_reduce(raised, op=dist.ReduceOp.MAX, group=self.meeting)
+        return bool(raised)
 
 
 def under_torchrun() -> bool:

@@ -16,10 +16,9 @@ from engine.distributed import Processes
 from engine.training.data import Batch, deaths_told
 from engine.training.run_state import RunFolder, RunState, StopRequest
 from engine.training.settings import RunSettings
-from engine.training.step import Step, train_step
+from engine.training.step import Step, Verdict, check, train_step
 from engine.training.tensorboard import Watch
 from engine.training.validation import CURVES, validate
-from engine.training.verdict import Verdict, check
 from utils.errors import InputError
 from utils.memory import memory_told
 
@@ -63,7 +62,7 @@ class Training:
         with StopRequest() as stop, bar, deaths_told():
             while state.step < last and not stopping:
                 step = self._step()
-                [stopping] = self.processes.any(stop.received is not None)
+                stopping = self.processes.any(stop.received is not None)
                 validating = self._due(watching.val_every) and not stopping
                 saving = self._due(watching.save_every) or stopping
                 if saving or validating or self._due(watching.log_every):
@@ -75,7 +74,7 @@ class Training:
                 bar.update()
                 if validating and self.validation:
                     self._validate(self.validation, stop)
-                    [stopping] = self.processes.any(stop.received is not None)
+                    stopping = self.processes.any(stop.received is not None)
                 if (saving or stopping) and self.processes.is_main:
                     path = self.folder.save(state)
         if not stopping:

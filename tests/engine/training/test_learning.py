@@ -11,8 +11,7 @@ from DemoData.generate import generate
 from engine.distributed import Processes, seed_run
 from engine.training.arguments import parse_arguments
 from engine.training.data import make_batches, open_training_set
-from engine.training.network import set_training
-from engine.training.optimisation import make_state
+from engine.training.optimisation import make_state, set_training
 from engine.training.step import train_step
 from models import CONFIGS, build_model
 from models.losses import LOSSES

@@ -19,7 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import train
 from engine.distributed import Processes
 from engine.evaluation.protocol import predict_at
-from engine.training import network
+from engine.training import optimisation
 from engine.training.arguments import parse_arguments
 from engine.training.data import open_portraits, open_training_set
 from engine.training.tensorboard import Watch
@@ -703,9 +703,9 @@ def test_a_loss_is_read_one_step_late_but_before_anything_is_made_of_it(
 def test_statistics_are_sent_round_only_where_they_differ(monkeypatch, kind):
     given = {}
     monkeypatch.setattr(
-        network, "DistributedDataParallel", lambda model, **options: given.update(options)
+        optimisation, "DistributedDataParallel", lambda model, **options: given.update(options)
     )
     model = build_model(TINY)
-    network.make_network(model, Processes(0, 2, torch.device(kind)), compile=False)
+    optimisation.make_network(model, Processes(0, 2, torch.device(kind)), compile=False)
     shared = any(isinstance(module, torch.nn.SyncBatchNorm) for module in model.modules())
     assert given["broadcast_buffers"] == (not shared) == (kind == "cpu")
