@@ -65,7 +65,7 @@ class Run:
     """Where the run is kept, how long it takes and what it runs on."""
 
     train_dir: Path = option("folder in which the run is kept", None, Path, required=True)
-    resume: bool = option("go on with the run in --train_dir as if it had never stopped")
+    resume: bool = option("go on with the run in --train_dir, exactly as if it had not stopped")
     gpus: tuple[int, ...] | None = option(
         "numbers of the GPUs to train on; none named: the CPU (default: all)", None, int, nargs="*"
     )
@@ -90,7 +90,7 @@ class Data:
         "times that --portraits count in an epoch: one number, or one a folder", (1,), POSITIVE
     )
     edge_weight: tuple[float, ...] = option(
-        "weight of --portraits in full-size losses: one number, or one a folder", (1.0,), FROM_0
+        "how much edges of --portraits count: one number, or one a folder", (1.0,), FROM_0
     )
     split: str | None = option(PART.format("--portraits"), None, metavar="FILE.csv:PART")
     no_p3m: bool = option("train on --portraits alone, without P3M-10K")
@@ -108,9 +108,9 @@ class Data:
     recombine: bool = option("add people, other light and writing to samples before --backgrounds")
     degrade: bool = option("give some samples blur, noise, JPEG artefacts or no colour")
     trimap_ellipse: int = option(
-        "pixels from an edge up to which training calls a pixel unknown", TRAINING_ELLIPSE, POSITIVE
+        "size in pixels of the ellipse that widens the unknown zone", TRAINING_ELLIPSE, POSITIVE
     )
-    keep_data: bool = option("keep decoded photos in the memory of every data process")
+    keep_data: bool = option("read each photo once and keep it in memory, in each data process")
     crop_size: int = option(
         "side of a sample in pixels: a multiple of 128, or 32 for most backbones", 896, POSITIVE
     )
@@ -136,9 +136,9 @@ class Network:
     model_version: str = option(
         "model: the paper's; demo: small, for CPUs; portrait: what ships", "model", choices=CONFIGS
     )
-    backbone: str | None = option("another Swin transformer or feature pyramid of timm", None)
-    num_neighbours: int | None = option("other regions that a region looks at", None, POSITIVE)
-    no_attention: bool = option("ablation: no region looks at others")
+    backbone: str | None = option("by its name in timm: a Swin or a feature pyramid", None)
+    num_neighbours: int | None = option("how many others each region looks at", None, POSITIVE)
+    no_attention: bool = option("ablation: refine each region without a look at others")
     no_refinement: bool = option("ablation: train the coarse network alone")
     set: tuple[str, ...] = option(
         "change fields of models/config.py, as depths=(2,2,2,2)", (), metavar="FIELD=VALUE"
@@ -150,8 +150,8 @@ class Network:
     init_coarse: Path | None = option(
         "begin with the coarse network of this checkpoint and a random refinement", None, Path
     )
-    freeze_bn: bool = option("keep the batch norms' statistics, for fine-tuning in small batches")
-    freeze_early: bool = option("keep the backbone's first stages, up to stride 4")
+    freeze_bn: bool = option("leave the batch norms' statistics as they begin, for small batches")
+    freeze_early: bool = option("leave the backbone's first stages, up to stride 4, as they begin")
     freeze_coarse: bool = option("train the refinement alone; needs --init or --init_coarse")
 
     def __post_init__(self) -> None:
@@ -193,17 +193,17 @@ class Optimisation:
         "how the learning rate falls: at --lr_steps, or as a cosine", "steps", choices=SCHEDULES
     )
     lr_steps: tuple[int, ...] = option(
-        "steps at which the learning rate falls", (120_000, 240_000), POSITIVE, nargs="*"
+        "steps at which the rate falls by --lr_drop", (120_000, 240_000), POSITIVE, nargs="*"
     )
-    lr_drop: float = option("factor of the rate at each of --lr_steps", 0.1, ABOVE_0)
-    schedule_steps: int | None = option("length of --schedule cosine", None, POSITIVE)
+    lr_drop: float = option("factor of the learning rate at each of --lr_steps", 0.1, ABOVE_0)
+    schedule_steps: int | None = option("steps of --schedule cosine, warm-up too", None, POSITIVE)
     warmup_steps: int = option("first steps, in which the learning rate rises from 0", 0, COUNT)
     weight_decay: float = option("L2 penalty on weights, not on biases or norms", 1e-6, FROM_0)
     clip: float = option("scale larger gradients down to this norm; 0: never", 0.0, FROM_0)
-    ema: float = option("decay of averaged weights, as 0.999; 0: none", 0.0, FROM_0)
+    ema: float = option("decay of an average of the weights, as 0.999; 0: no average", 0.0, FROM_0)
     refined_share: float = option("largest share of a step's regions to refine", 0.25, SHARE)
     loss_weights: tuple[tuple[str, float], ...] = option(
-        "weights of loss terms, where not 1", (), weight, metavar="TERM=WEIGHT"
+        "weights of loss terms, as alpha=2; the others weigh 1", (), weight, metavar="TERM=WEIGHT"
     )
     precision: str = option(
         "number format in the forward pass; auto: bf16 where faster", "auto", choices=PRECISIONS
