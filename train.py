@@ -28,9 +28,8 @@ from engine.training.optimisation import initial_model, make_network, make_state
 from engine.training.run_state import RunFolder, RunState
 from engine.training.settings import RunSettings
 from engine.training.tensorboard import Watch
-from models.config import MattingConfig
+from models.checkpoint import model_from_checkpoint
 from models.inference import resolve_precision
-from models.matting import build_model
 from P3MData.data_loader import TrainingSet
 from utils.errors import InputError, run_script
 from utils.memory import keep_freed_memory
@@ -85,7 +84,8 @@ def begin(
     """
     checkpoint = folder.newest(say=processes.is_main) if settings.run.resume else None
     if checkpoint:
-        model = build_model(MattingConfig(**checkpoint["config"]))
+        path = folder.logger / f"{checkpoint['step']:010d}.pth"
+        model = model_from_checkpoint(checkpoint, path)
     else:
         model = initial_model(settings.network)
     size, last = settings.data.crop_size, settings.run.max_steps

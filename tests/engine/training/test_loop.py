@@ -450,6 +450,25 @@ def test_a_run_is_resumed_with_the_network_it_began_with(run, tmp_path, monkeypa
     assert load_model(tmp_path / "logger/0000000002.pth").config == TINY
 
 
+def test_a_checkpoint_of_another_version_is_told_of_in_a_sentence(run, tmp_path):
+    run(tmp_path, max_steps=1)
+    newest = tmp_path / "logger/0000000001.pth"
+    checkpoint = torch.load(newest)
+    checkpoint["config"] |= {"wings": 2}
+    torch.save(checkpoint, newest)
+    with pytest.raises(InputError, match=r"0000000001\.pth: its `config` has settings .*: wings"):
+        run(tmp_path, resume=True, max_steps=2)
+
+
+def test_weights_alone_are_no_checkpoint_to_go_on_from(run, tmp_path, capsys):
+    run(tmp_path, max_steps=2, save_every=1, val_every=1)
+    shutil.copy(tmp_path / "logger/best.pth", tmp_path / "logger/0000000009.pth")
+    run(tmp_path, resume=True, max_steps=3)
+    said = capsys.readouterr()
+    assert "0000000009.pth holds no optimizer; no run wrote it" in said.err
+    assert "steps 2 to 3" in said.out
+
+
 def test_compiling_changes_nothing(run, tmp_path, monkeypatch):
     compiled = []
 
