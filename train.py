@@ -110,7 +110,7 @@ def describe(settings: RunSettings, processes: Processes, state: RunState, portr
     device = processes.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "the CPU"
     parameters = sum(p.numel() for p in state.model.parameters()) / 1e6
-    precision = resolve_precision(settings.optimisation.precision, device)
+    precision = resolve_precision(settings.optimisation.precision, device, training=True)
     print(
         f"training {settings.network.model_version} ({parameters:.2f} M parameters) on {name},"
         f" {processes.count} process(es), {precision}"

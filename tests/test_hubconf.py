@@ -20,7 +20,8 @@ print(*torch.hub.list("owner/lpm:main", trust_repo=True))
 model = torch.hub.load("owner/lpm:main", "portrait", trust_repo=True)
 from models import predict_alpha
 from utils.images import read_photo, write_image
-write_image("alpha.png", (predict_alpha(model, read_photo("me.png")) * 255).astype("uint8"))
+alpha = predict_alpha(model, read_photo("me.png"), precision="fp32")
+write_image("alpha.png", (alpha * 255).astype("uint8"))
 """
 
 
@@ -49,7 +50,8 @@ def test_a_program_elsewhere_mattes_a_photo(elsewhere, tmp_path):
     assert done.stdout == "lpm portrait\n"
     from utils.images import read_alpha, read_photo
 
-    expected = predict_alpha(load_model(DEFAULT_CHECKPOINT), read_photo(tmp_path / "me.png"))
+    photo = read_photo(tmp_path / "me.png")
+    expected = predict_alpha(load_model(DEFAULT_CHECKPOINT), photo, precision="fp32")
     assert np.abs(read_alpha(tmp_path / "alpha.png") - 255 * expected).max() < 2
 
 

@@ -100,7 +100,7 @@ def make_state(model: MattingModel, settings: Optimisation, device: torch.device
     Raises:
         InputError: if the device can't train in that precision.
     """
-    fp16 = resolve_precision(settings.precision, device) == "fp16"
+    fp16 = resolve_precision(settings.precision, device, training=True) == "fp16"
     if fp16 and device.type != "cuda":
         raise InputError("--precision fp16 trains on a GPU only; use bf16 or fp32")
     model.refined_share = settings.refined_share

@@ -38,7 +38,8 @@ def validate(
     Raises:
         InputError: in all processes, if not one file can be read, or memory ran out in one.
     """
-    network = prepare(model, settings.optimisation.precision)
+    precision = resolve_precision(settings.optimisation.precision, processes.device, training=True)
+    network = prepare(model, precision)
     count = min(len(dataset), settings.watching.val_images)
     chosen = processes.share([i * len(dataset) // count for i in range(count)])
     own = bool(settings.watching.val_portraits)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models import MattingConfig, build_model, predict_alpha, prepare
-from models.inference import predict, predict_batch, resolve_precision
+from models.inference import DTYPES, autocast, predict, predict_batch, resolve_precision
 from utils.errors import InputError
 
 SMALL = MattingConfig(
@@ -117,10 +117,26 @@ def test_wrong_values_are_refused(model):
         model.coarse(torch.rand(1, 3, 100, 128))
 
 
-def test_auto_precision_is_float32_without_matrix_units(monkeypatch):
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
-    assert resolve_precision("auto", torch.device("cpu")) == "fp32"
-    assert resolve_precision("bf16", torch.device("cpu")) == "bf16"
+@pytest.mark.parametrize(
+    ("units", "inference", "training"),
+    [
+        ([], "fp32", "fp32"),
+        (["_is_avx512_bf16_supported"], "bf16", "fp32"),
+        (["_is_amx_tile_supported"], "bf16", "bf16"),
+    ],
+)
+def test_auto_precision_is_what_the_cpu_is_quick_in(model, monkeypatch, units, inference, training):
+    for name in units:
+        monkeypatch.setattr(torch.cpu, name, lambda: True, raising=False)
+    cpu = torch.device("cpu")
+    assert resolve_precision("auto", cpu) == inference
+    assert next(prepare(model).parameters()).dtype == DTYPES[inference]
+    assert resolve_precision("auto", cpu, training=True) == training
+    with autocast(cpu, "auto"):
+        assert torch.is_autocast_enabled("cpu") == (training == "bf16")
+    for rule in (True, False):
+        assert resolve_precision("bf16", cpu, training=rule) == "bf16"
+        assert resolve_precision("fp32", cpu, training=rule) == "fp32"
 
 
 def train_fused(model):
