@@ -114,7 +114,7 @@ def make_layers(
     photo = convert_colours(read_photo(path, max_pixels), read_metadata(path).icc, None)
     (matte,) = predictor([photo])
     maker = LayerMaker(["alpha", "cutout", "composite"], read_background(background))
-    return photo, maker(photo, matte.alpha, matte.trimap)
+    return photo, maker(photo, matte)
 
 
 def launch(page: Any, host: str, port: int, max_upload: int, **options: Any) -> Any:

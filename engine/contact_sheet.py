@@ -20,16 +20,16 @@ from PIL import Image, ImageOps
 from data.folders import FolderDataset
 from data.portraits import TestPortraits
 from data.sample import Sample
-from engine.evaluation.protocol import predict_at
 from models import load_model, prepare
 from models.checkpoint import latest_checkpoint
+from models.inference import predict
 from P3MData.data_loader import P3MDataset
 from utils.arguments import OneSentenceParser, number
 from utils.composition import composite
 from utils.errors import run_script
 from utils.files import AnyPath, keep_existing
 from utils.foreground import solve_fg_bg
-from utils.images import to_8_bits, write_image
+from utils.images import to_integers, write_image
 
 TITLES = ("photo", "truth", "coarse alpha", "refined alpha", "composite")
 GREEN = (0, 177, 64)
@@ -61,16 +61,17 @@ def make_rows(model_path: AnyPath, samples: Iterable[Sample]) -> Iterable[list[n
     model = prepare(load_model(model_path))
     for sample in samples:
         assert sample.alpha is not None
-        prediction = predict_at(model, sample.image, protocol="pad", max_area=model.max_area)
-        foreground, _ = solve_fg_bg(sample.image / np.float32(255), prediction.alpha)
-        alpha = to_8_bits(prediction.alpha)
-        green = np.broadcast_to(np.array(GREEN, np.uint8), sample.image.shape)
+        prediction = predict(model, sample.image, max_area=model.max_area)
+        photo = sample.image
+        foreground, _ = solve_fg_bg(photo / np.float32(255), prediction.alpha)
+        alpha = to_integers(prediction.alpha)
+        green = np.broadcast_to(np.array(GREEN, np.uint8), photo.shape)
         yield [
-            sample.image,
+            photo,
             sample.alpha,
-            to_8_bits(prediction.coarse_alpha),
+            to_integers(prediction.coarse_alpha),
             alpha,
-            composite(to_8_bits(foreground), green, alpha),
+            composite(to_integers(foreground), green, alpha),
         ]
 
 

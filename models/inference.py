@@ -4,47 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from models.folding import fold_for_inference
 from models.graphs import ReplayedNetwork
 from models.matting import MattingModel
-from models.refinement import REGION
-from models.regions import select_cells
 from utils.errors import InputError
-from utils.images import pad_to_multiple, resize_antialiased
-from utils.images.area import enlarge_alpha, shrink_photo
-from utils.trimap import Trimap
+from utils.prediction import Fit, Prediction, fit_photo
 
-FITS = ("pad", "resize")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+INTEGERS = {8: torch.uint8, 16: torch.uint16}  # by bits
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class NotFiniteError(InputError):
     """The network's answer is NaN or infinite."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the network says of one photo of H x W pixels.
-
-    Attributes:
-        alpha: (H, W) float32 in [0, 1].
-        coarse_alpha: (H, W) float32 in [0, 1], the coarse network's, enlarged bilinearly.
-        trimap: (H, W) uint8 0/128/255, the coarse network's, enlarged by nearest neighbour.
-        cells: number of 8x8 regions that were refined.
-    """
-
-    alpha: np.ndarray
-    coarse_alpha: np.ndarray
-    trimap: np.ndarray
-    cells: int
 
 
 def prepare(model: MattingModel, precision: str = "auto") -> MattingModel:
@@ -88,9 +65,7 @@ def predict_alpha(
     Args:
         model: from load_model or build_model; for many photos from `prepare`.
         photo: (H, W, 3) uint8 RGB, any size from 1x1 up.
-        fit: how the sides become multiples of model.stride: "pad" replicates the right and bottom
-            edge;
-            "resize" shrinks to the next lower ones, at least one, as the paper's protocol does.
+        fit: how the sides become multiples of model.stride, "pad" or "resize"; see fit_photo.
         precision: "fp32", "bf16", "fp16", or "auto": bf16 where the device computes in it quickly.
 
     Returns:
@@ -100,26 +75,12 @@ def predict_alpha(
         InputError: the photo is no such array, fit or precision is none of these, or the alpha is
             not finite: the weights are damaged, or too large for the precision.
     """
-    small = shrink_photo(check_photo(photo), model.max_area)
-    alpha = predict(model, small, fit=fit, precision=precision).alpha
-    return enlarge_alpha(alpha, (photo.shape[0], photo.shape[1]))
+    return predict(model, photo, fit=fit, precision=precision, max_area=model.max_area).alpha
 
 
-def predict(
-    model: MattingModel,
-    photo: np.ndarray,
-    *,
-    fit: str = "pad",
-    size: tuple[int, int] | None = None,
-    precision: str = "auto",
-) -> Prediction:
-    """As predict_alpha, with what the coarse network said.
-
-    Args:
-        size: (height, width), multiples of model.stride, that fit="resize" resizes to; None: the
-            next lower.
-    """
-    return predict_batch(model, [photo], fit=fit, size=size, precision=precision)[0]
+def predict(model: MattingModel, photo: np.ndarray, **options: Any) -> Prediction:
+    """As predict_batch, of one photo."""
+    return predict_batch(model, [photo], **options)[0]
 
 
 def predict_batch(
@@ -129,95 +90,59 @@ def predict_batch(
     fit: str = "pad",
     size: tuple[int, int] | None = None,
     precision: str = "auto",
+    max_area: int | None = None,
+    bits: int | None = None,
 ) -> list[Prediction]:
-    """Several photos in one pass; each comes out as it would alone.
+    """Photos to alphas: the one path. Each comes out as it would alone.
+
+    Photos that are of one size once they are fitted go through the network together.
+
+    Args:
+        model, photos, precision: as for predict_alpha.
+        fit, size, max_area: as for fit_photo.
+        bits: 8 or 16, of alphas that are wanted as uint8 or uint16; None: float32 in [0, 1].
 
     Raises:
-        InputError: as predict_alpha; or the photos are of different sizes once they are fitted.
+        InputError: as predict_alpha.
     """
-    fitted = [_fit(check_photo(photo), model.stride, fit, size) for photo in photos]
-    if len({image.shape for image in fitted}) > 1:
-        raise InputError(
-            "photos of one batch must be of one size once padded, not"
-            f" {sorted({image.shape[:2] for image in fitted})}"
-        )
     network = prepare(model, precision)
+    fitted = [
+        fit_photo(photo, model.stride, fit=fit, size=size, max_area=max_area) for photo in photos
+    ]
+    alike = len({image.shape for image, _ in fitted}) == 1
+    batches = [fitted] if alike else [[one] for one in fitted]
+    return [answer for batch in batches for answer in _run(network, batch, bits)]
+
+
+def _run(
+    network: MattingModel, batch: Sequence[tuple[np.ndarray, Fit]], bits: int | None
+) -> list[Prediction]:
+    """What a prepared network says of fitted photos of one size."""
+    images = np.stack([x for x, _ in batch]) if batch[1:] else batch[0][0][None]
+    image = torch.from_numpy(np.require(images, requirements=["C", "W"]))
+    resized = any(not fit.padded or fit.shrunk != fit.size for _, fit in batch)
     device = next(network.parameters()).device
     with torch.inference_mode():
-        image = torch.from_numpy(np.stack(fitted)).to(device).permute(0, 3, 1, 2)
-        image = image.to(torch.float32).div_(255)  # (B, 3, H, W), channels last
-        coarse = network.coarse(image)
-        logits, trimap = coarse.alpha_logits[-1], coarse.trimap_logits[-1]
-        coarse_alpha = logits.sigmoid()
-        cells = select_cells(trimap)
-        if model.refinement_network is None:
-            cells = cells[:0]
-        alpha = network.refine_cells(image, coarse_alpha, cells)
-        if not all(answer.isfinite().all() for answer in (logits, trimap, alpha)):
-            raise NotFiniteError(
-                "the network's alpha is not finite (NaN or infinite): use another checkpoint, or"
-                " precision fp32 if it ran in another"
-            )
-        enlarged = F.interpolate(
-            coarse_alpha, scale_factor=REGION, mode="bilinear", align_corners=False
+        image = image.to(device).permute(0, 3, 1, 2)
+        output = network(image.to(torch.float32).div_(255))  # (B, 3, H, W), channels last
+        logits, trimap = output.coarse.alpha_logits[-1], output.coarse.trimap_logits[-1]
+        finite = logits.isfinite().all() & trimap.isfinite().all()
+        finite = finite & output.alpha.sum().isfinite()  # of [0, 1]: infinite or NaN if one is
+        alpha = output.alpha[:, 0]
+        if bits and not resized:  # a quarter or a half of the bytes leave the device
+            alpha = alpha.mul_(2**bits - 1).round_().to(INTEGERS[bits])
+        small_alpha, classes = logits[:, 0].sigmoid(), trimap.argmax(dim=1).to(torch.uint8)
+        # From a GPU into pinned memory, all of it before the one wait.
+        answers = [x.to("cpu", non_blocking=True) for x in (alpha, classes, small_alpha, finite)]
+        if device.type == "cuda":
+            torch.cuda.current_stream(device).synchronize()
+    *maps, finite = (answer.numpy() for answer in answers)
+    if not finite:
+        raise NotFiniteError(
+            "the network's alpha is not finite (NaN or infinite): use another checkpoint, or"
+            " precision fp32 if it ran in another"
         )
-    counts = torch.bincount(cells[:, 0], minlength=len(photos)).tolist()
-    classes = trimap.argmax(dim=1)
-    return [
-        Prediction(
-            _undo(alpha[i, 0], photo, fit),
-            _undo(enlarged[i, 0], photo, fit),
-            _enlarge_trimap(classes[i], photo, fit),
-            counts[i],
-        )
-        for i, photo in enumerate(photos)
-    ]
-
-
-def check_photo(photo: np.ndarray) -> np.ndarray:
-    """The photo itself.
-
-    Raises:
-        InputError: it is not (H, W, 3) uint8 with at least one pixel.
-    """
-    array = isinstance(photo, np.ndarray)
-    what = f"{photo.shape} {photo.dtype}" if array else f"a {type(photo).__name__}"
-    if not array or photo.shape[2:] != (3,) or photo.dtype != np.uint8 or not photo.size:
-        raise InputError(
-            f"a photo must be (H, W, 3) uint8 RGB, not {what}; utils.images.read_photo reads one"
-        )
-    return photo
-
-
-def _fit(photo: np.ndarray, stride: int, fit: str, size: tuple[int, int] | None) -> np.ndarray:
-    """(H, W, 3) uint8 -> the same with sides that are multiples of `stride`."""
-    if fit == "pad":
-        return pad_to_multiple(photo, stride)
-    if fit != "resize":
-        raise InputError(f"fit must be one of {', '.join(FITS)}, not {fit!r}")
-    if size is None:
-        H, W = photo.shape[:2]
-        size = (max(H // stride, 1) * stride, max(W // stride, 1) * stride)
-    return resize_antialiased(photo, size)
-
-
-def _undo(values: Tensor, photo: np.ndarray, fit: str) -> np.ndarray:
-    """(H', W') on the device -> (H, W) float32 in [0, 1], at the photo's size."""
-    H, W = photo.shape[:2]
-    if fit == "pad":
-        return values[:H, :W].cpu().numpy().copy()
-    return np.clip(resize_antialiased(values.cpu().numpy(), (H, W)), 0, 1).astype(np.float32)
-
-
-def _enlarge_trimap(classes: Tensor, photo: np.ndarray, fit: str) -> np.ndarray:
-    """(h, w) classes -> (H, W) uint8 0/128/255."""
-    H, W = photo.shape[:2]
-    values = torch.tensor([Trimap.BACKGROUND, Trimap.UNKNOWN, Trimap.FOREGROUND])
-    small = values.to(torch.uint8)[classes.cpu()]
-    if fit == "pad":
-        large = small.repeat_interleave(REGION, 0).repeat_interleave(REGION, 1)
-        return large[:H, :W].numpy().copy()
-    return F.interpolate(small[None, None], size=(H, W), mode="nearest")[0, 0].numpy()
+    return [fit.prediction(*of, bits) for (_, fit), *of in zip(batch, *maps, strict=True)]
 
 
 def resolve_precision(precision: str, device: torch.device, *, training: bool = False) -> str:

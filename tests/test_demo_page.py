@@ -2,13 +2,13 @@ import io
 import socket
 import urllib.error
 import urllib.request
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import demo_page
-from engine.prediction.photos import PlainMatte
 from tests.headless import open_browser
 from tests.utils.profiles import PROFILES, shown
 from utils.errors import InputError
@@ -17,10 +17,12 @@ from utils.images import write_image
 BOUNDARY = "part"
 
 
-def fake_predictor(photos):
+def fake_predictor(photos, bits=None):
     """The red channel is the alpha."""
     reds = [photo[..., 0] for photo in photos]
-    return [PlainMatte(red / np.float32(255), np.full_like(red, 128)) for red in reds]
+    return [
+        SimpleNamespace(alpha=red / np.float32(255), trimap=np.full_like(red, 128)) for red in reds
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +48,8 @@ def photo(tmp_path):
 def test_the_page_shows_colours_as_srgb(tmp_path):
     Image.new("RGB", (32, 24), (220, 40, 40)).save(tmp_path / "a.png", icc_profile=PROFILES["P3"])
 
-    def predictor(photos):
-        return [PlainMatte(np.ones((24, 32), np.float32), np.zeros((24, 32), np.uint8))]
+    def predictor(photos, bits=None):
+        return [SimpleNamespace(alpha=np.ones((24, 32), np.float32))]
 
     photo, layers = demo_page.make_layers(predictor, tmp_path / "a.png", "white", 5000)
     wanted = shown(Image.open(tmp_path / "a.png"))

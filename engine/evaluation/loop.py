@@ -20,7 +20,7 @@ from engine.evaluation.sources import Answer, Source
 from engine.evaluation.test_sets import TestSet
 from utils.errors import InputError
 from utils.files import AnyPath
-from utils.images import to_8_bits, write_image
+from utils.images import to_integers, write_image
 from utils.memory import memory_told
 from utils.metrics import COLUMNS, measure, size_text
 from utils.parallel import count_cores, open_pool
@@ -56,9 +56,11 @@ class Scorer:
             if answer.coarse_alpha is not None:
                 extra["coarse"] = measure(answer.coarse_alpha, *truth)
             if self.thumbnails:
-                extra |= make_thumbnails(sample.image, sample.alpha, to_8_bits(answer.alpha))
+                alpha = to_integers(answer.alpha)
+                extra |= make_thumbnails(sample.image, sample.alpha, alpha)
             if self.image_dir is not None:
-                write_image(Path(self.image_dir, f"{sample.name}.png"), to_8_bits(answer.alpha))
+                path = Path(self.image_dir, f"{sample.name}.png")
+                write_image(path, to_integers(answer.alpha))
         except (InputError, OSError) as error:
             return Row(sample.name, error=str(error))
         return Row(sample.name, scores, extra=extra)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
 
-from models.inference import Prediction, predict
+from models.inference import predict
 from models.matting import MattingModel
-from utils.images.area import enlarge_alpha, enlarge_trimap, fit_area, parse_area, shrink_photo
+from utils.images.area import fit_area, parse_area
+from utils.prediction import Prediction
 
 STRIDE = 128  # of the paper's network, to whose multiples its evaluation resizes
 PROTOCOLS = ("paper", "pad")
@@ -74,15 +74,7 @@ def predict_at(
         protocol: "paper" resizes to multiples of 128 and back, "pad" only pads.
         max_area: pixels to which the photo is shrunk first, or None.
     """
-    size = (photo.shape[0], photo.shape[1])
-    small = shrink_photo(photo, max_area)
-    if protocol == "paper":
-        prediction = predict(model, small, fit="resize", size=paper_size(size, max_area))
-    else:
-        prediction = predict(model, small, fit="pad")
-    return replace(
-        prediction,
-        alpha=enlarge_alpha(prediction.alpha, size),
-        coarse_alpha=enlarge_alpha(prediction.coarse_alpha, size),
-        trimap=enlarge_trimap(prediction.trimap, size),
-    )
+    if protocol == "pad":
+        return predict(model, photo, max_area=max_area)
+    size = paper_size((photo.shape[0], photo.shape[1]), max_area)
+    return predict(model, photo, fit="resize", size=size, max_area=max_area)

@@ -17,10 +17,11 @@ from PIL import ImageColor
 from utils.composition import composite, fit_background
 from utils.errors import InputError
 from utils.foreground import solve_fg_bg
-from utils.images import MAX_PIXELS, list_photos, read_photo
+from utils.images import MAX_PIXELS, list_photos, read_photo, to_integers
 from utils.images.colour import convert_colours
 from utils.images.leftovers import tell_passed_over
 from utils.images.metadata import read_metadata
+from utils.prediction import Prediction
 
 KEPT_MARGIN = 2  # transparent pixels around the person that keep a colour in a cut-out
 
@@ -51,8 +52,7 @@ class LayerMaker:
     def __call__(
         self,
         photo: np.ndarray,
-        alpha: np.ndarray,
-        trimap: np.ndarray,
+        matte: Prediction,
         name: str = "",
         profile: bytes | None = None,
     ) -> dict[str, np.ndarray]:
@@ -60,8 +60,8 @@ class LayerMaker:
 
         Args:
             photo: (H, W, 3) uint8 RGB.
-            alpha: (H, W) float32 in [0, 1].
-            trimap: (H, W) uint8 0/128/255.
+            matte: what the network says of it; its alpha is read as integers only where
+                integer_bits asks for them.
             name: of the photo; picks its background from a folder.
             profile: the photo's, from read_metadata; None: sRGB.
 
@@ -71,19 +71,25 @@ class LayerMaker:
         """
         layers: dict[str, np.ndarray] = {}
         if "alpha" in self.kinds:
-            layers["alpha"] = to_integers(alpha, self.bits)
+            layers["alpha"] = to_integers(matte.alpha, self.bits)
         if "trimap" in self.kinds:
-            layers["trimap"] = trimap
-        if not set(self.kinds) <= {"alpha", "trimap"}:
+            layers["trimap"] = matte.trimap
+        if self.integer_bits is None:
+            alpha, opacity = matte.alpha, to_integers(matte.alpha)
             foreground = self.foreground(photo, alpha)
             if "foreground" in self.kinds:
                 layers["foreground"] = foreground
             if "cutout" in self.kinds:
-                layers["cutout"] = make_cutout(foreground, alpha)
+                layers["cutout"] = make_cutout(foreground, opacity)
             if "composite" in self.kinds:
                 background = self.background(photo, alpha, name, profile)
-                layers["composite"] = composite(foreground, background, to_integers(alpha, 8))
+                layers["composite"] = composite(foreground, background, opacity)
         return layers
+
+    @property
+    def integer_bits(self) -> int | None:
+        """The alpha's bits if it is needed for nothing but to be written; None: as float32."""
+        return self.bits if set(self.kinds) <= {"alpha", "trimap"} else None
 
     def foreground(self, photo: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         """Return the person's colours, (H, W, 3) uint8: solved, or the photo's own."""
@@ -91,24 +97,16 @@ class LayerMaker:
             return photo
         with self._solver:
             foreground, _ = solve_fg_bg(photo / np.float32(255), alpha, method="ml")
-        return to_integers(foreground, 8)
+        return to_integers(foreground)
 
 
-def to_integers(values: np.ndarray, bits: int) -> np.ndarray:
-    """Turn [0, 1] into uint8 or uint16, rounded; what lies outside is clipped."""
-    top = 2**bits - 1
-    scaled = np.rint(np.clip(values, 0, 1) * np.float32(top))
-    return scaled.astype(np.uint8 if bits == 8 else np.uint16)
-
-
-def make_cutout(foreground: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Join colours and alpha, (H, W, 4) uint8, and forget the scene that lies behind.
+def make_cutout(foreground: np.ndarray, opacity: np.ndarray) -> np.ndarray:
+    """Join colours and alpha, both uint8, to (H, W, 4), and forget the scene that lies behind.
 
     Pixels that are transparent keep their colour only near the person, where a program that
     scales the cut-out mixes them in; farther off they are black, so that nobody who gets the
     file can bring the old background back.
     """
-    opacity = to_integers(alpha, 8)
     near = cv2.dilate(opacity, np.ones((2 * KEPT_MARGIN + 1,) * 2, np.uint8)) > 0
     return np.dstack([foreground * near[..., None], opacity])
 

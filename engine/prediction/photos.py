@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -19,6 +20,7 @@ from engine.prediction.outputs import LayerMaker
 from utils.errors import InputError
 from utils.images import read_photo, write_image
 from utils.images.metadata import read_metadata
+from utils.prediction import Prediction
 
 PADDING = 32  # pixels; photos of one size once padded to this can be a batch of any network
 
@@ -26,31 +28,13 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Matte(Protocol):
-    """What the network says of one photo."""
-
-    @property
-    def alpha(self) -> np.ndarray:
-        """(H, W) float32 in [0, 1]."""
-
-    @property
-    def trimap(self) -> np.ndarray:
-        """(H, W) uint8 0/128/255."""
-
-
-@dataclass(frozen=True)
-class PlainMatte:
-    """A Matte and nothing besides."""
-
-    alpha: np.ndarray
-    trimap: np.ndarray
-
-
 class Predictor(Protocol):
     """A network that is ready to run. Not called by two threads at once."""
 
-    def __call__(self, photos: list[np.ndarray]) -> Sequence[Matte]:
-        """Matte photos, each (H, W, 3) uint8 RGB, all of one size once padded to PADDING."""
+    def __call__(
+        self, photos: list[np.ndarray], *, bits: int | None = None
+    ) -> Sequence[Prediction]:
+        """Matte photos, each (H, W, 3) uint8 RGB; alphas of 8 or 16 bits, or None: float32."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +47,7 @@ class Outcome:
 
     job: Job
     photo: np.ndarray | None = None
-    matte: Matte | None = None
+    matte: Prediction | None = None
     error: Exception | None = None
     notes: tuple[str, ...] = ()
 
@@ -105,7 +89,7 @@ def predict_photos(
 
     def matted() -> Iterator[Outcome]:
         for batch in batches_by_size(map_ahead(decode, jobs, workers), batch_size):
-            yield from _run_network(predictor, batch)
+            yield from _run_network(partial(predictor, bits=layers.integer_bits), batch)
 
     def encode(outcome: Outcome) -> Outcome:
         return outcome if outcome.error else _write_layers(outcome, layers)
@@ -128,7 +112,7 @@ def _write_layers(outcome: Outcome, layers: LayerMaker) -> Outcome:
     job, matte = outcome.job, outcome.matte
     try:
         metadata = read_metadata(job.source)
-        made = layers(outcome.photo, matte.alpha, matte.trimap, job.source.name, metadata.icc)
+        made = layers(outcome.photo, matte, job.source.name, metadata.icc)
         for kind, path in job.outputs.items():
             said = metadata.elsewhere() if kind == "composite" else metadata
             write_image(path, made[kind], metadata=said)

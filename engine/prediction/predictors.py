@@ -5,27 +5,24 @@ torch is imported only where it is used, so that an .onnx runs without it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.prediction.photos import PADDING, PlainMatte, Predictor
+from engine.prediction.photos import Predictor
 from utils.errors import InputError, MissingError
 from utils.files import AnyPath, refuse_stand_in
-from utils.images import pad_to_multiple
-from utils.images.area import enlarge_alpha, enlarge_trimap, parse_area, shrink_photo
+from utils.images.area import parse_area
 from utils.memory import memory_told
-from utils.trimap import Trimap
+from utils.prediction import Prediction, fit_photo
 
 if TYPE_CHECKING:
     import torch
 
     from models import MattingConfig
-
-CELL = 8  # pixels; side of what one value of an exported network's trimap covers
-TRIMAP_VALUES = np.array([Trimap.BACKGROUND, Trimap.UNKNOWN, Trimap.FOREGROUND], np.uint8)
 
 
 def needs_torch(path: AnyPath | None) -> bool:
@@ -59,43 +56,18 @@ def load_predictor(
             installed.
     """
     chosen = parse_area(max_area) if max_area else None
-    predictor, about, area = _load(path, device, precision)
+    load: Callable[..., Any] = _load_torch if needs_torch(path) else _load_onnx
+    run, about, area = load(path, device, precision)
     area = chosen if max_area else area
-    if area is None:
-        return predictor, about
-    return _shrinking(predictor, area), f"{about}; it sees at most {area / 1e6:.2g} megapixels"
-
-
-def _shrinking(predictor: Predictor, max_area: int) -> Predictor:
-    """The same for photos of any size: shrunk for the network, its answers enlarged."""
-
-    def predict(photos: list[np.ndarray]) -> list[PlainMatte]:
-        small = [shrink_photo(photo, max_area) for photo in photos]
-        # Photos of one padded size may differ in it once they are shrunk.
-        same = len({pad_to_multiple(photo, PADDING).shape for photo in small}) == 1
-        batches = [small] if same else [[photo] for photo in small]
-        mattes = [matte for batch in batches for matte in predictor(batch)]
-        sizes = [(photo.shape[0], photo.shape[1]) for photo in photos]
-        return [
-            PlainMatte(enlarge_alpha(matte.alpha, size), enlarge_trimap(matte.trimap, size))
-            for matte, size in zip(mattes, sizes, strict=True)
-        ]
-
-    return predict
-
-
-def _load(
-    path: AnyPath | None, device: torch.device | None, precision: str
-) -> tuple[Predictor, str, int | None]:
-    """The predictor, its line, and the area it asks for."""
-    if path is not None and not needs_torch(path):
-        return _load_onnx(path, precision)
-    return _load_torch(path, device, precision)
+    if area is not None:
+        about += f"; it sees at most {area / 1e6:.2g} megapixels"
+    return partial(run, max_area=area), about
 
 
 def _load_torch(
     path: AnyPath | None, device: torch.device | None, precision: str
-) -> tuple[Predictor, str, int | None]:
+) -> tuple[Callable[..., list[Prediction]], str, int | None]:
+    """A predictor that takes max_area, its line, and the area it asks for."""
     from models import CONFIGS, prepare
     from models.checkpoint import DEFAULT_CHECKPOINT, model_from_checkpoint, read_checkpoint
     from models.inference import predict_batch
@@ -105,37 +77,40 @@ def _load_torch(
     model = model_from_checkpoint(checkpoint, path).to(device or "cpu")
     network = prepare(model, precision)
 
-    def predict(photos: list[np.ndarray]) -> Any:
+    def predict(photos: list[np.ndarray], **options: Any) -> list[Prediction]:
         height, width = photos[0].shape[:2]
         what = f"a batch of {len(photos)} photo(s) of {height}x{width}"
         with memory_told(what, "lower --batch_size or --max_area, or use the CPU, --gpus alone"):
-            return predict_batch(network, photos)
+            return predict_batch(network, photos, **options)
 
     return predict, describe(path, checkpoint, network.config, CONFIGS), network.max_area
 
 
-def _load_onnx(path: AnyPath, precision: str) -> tuple[Predictor, str, int | None]:
+def _load_onnx(
+    path: AnyPath, _: torch.device | None, precision: str
+) -> tuple[Callable[..., list[Prediction]], str, int | None]:
+    """As _load_torch; photos go through one after the other."""
     if precision not in ("auto", "fp32"):
         raise InputError(f"{path} computes in fp32; leave --precision {precision} out")
     session = open_onnx(path)
     facts = session.get_modelmeta().custom_metadata_map
     stride = int(facts.get("stride", 128))  # files of before it was noted are all of 128
 
-    def predict(photos: list[np.ndarray]) -> list[PlainMatte]:
-        padded = np.stack([pad_to_multiple(photo, stride) for photo in photos])
-        image = np.ascontiguousarray(padded.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
+    def predict_one(
+        photo: np.ndarray, bits: int | None = None, max_area: int | None = None
+    ) -> Prediction:
+        fitted, fit = fit_photo(photo, stride, max_area=max_area)
+        image = np.ascontiguousarray(fitted.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
         alphas, classes = session.run(None, {"image": image})
         if not np.isfinite(alphas).all():
             raise InputError(
                 f"{path} gives an alpha that is not finite (NaN or infinite); export another"
                 " checkpoint with export_onnx.py"
             )
-        trimaps = TRIMAP_VALUES[classes].repeat(CELL, axis=1).repeat(CELL, axis=2)
-        mattes = []
-        for photo, alpha, trimap in zip(photos, alphas[:, 0], trimaps, strict=True):
-            H, W = photo.shape[:2]
-            mattes.append(PlainMatte(alpha[:H, :W], trimap[:H, :W]))
-        return mattes
+        return fit.prediction(alphas[0, 0], classes[0], bits=bits)
+
+    def predict(photos: list[np.ndarray], **options: Any) -> list[Prediction]:
+        return [predict_one(photo, **options) for photo in photos]
 
     area = int(facts["max_area"]) if "max_area" in facts else None
     return predict, f"{path}, by ONNX Runtime: {facts.get('about', '')}", area

@@ -19,8 +19,9 @@ from tqdm import tqdm
 
 from engine.prediction.jobs import CAMERA, Job
 from engine.prediction.outputs import LayerMaker
-from engine.prediction.photos import Matte, Outcome, Predictor, map_ahead
+from engine.prediction.photos import Outcome, Predictor, map_ahead
 from utils.errors import InputError
+from utils.prediction import Prediction
 from utils.video.files import open_reader, open_writer
 from utils.video.frame import Frame, Reader, Tell
 from utils.video.smoothing import TemporalFilter
@@ -165,9 +166,9 @@ def predict_video(
             for kind, path in job.outputs.items()
         }
 
-        def make(item: tuple[Frame, Matte, np.ndarray]) -> tuple[Frame, Layers]:
-            frame, matte, alpha = item
-            return frame, layers(frame.image, alpha, matte.trimap, job.source.name)
+        def make(item: tuple[Frame, Prediction]) -> tuple[Frame, Layers]:
+            frame, matte = item
+            return frame, layers(frame.image, matte, job.source.name)
 
         def write(item: tuple[Frame, Layers]) -> Layers:
             frame, made = item
@@ -178,20 +179,22 @@ def predict_video(
         wanted = itertools.takewhile(lambda _: not (stop and stop.is_set()), reader)
         # Closed before the writers, and before the caller closes the reader.
         frames = stack.enter_context(closing(read_ahead(wanted)))
-        matted = matte_frames(frames, predictor, batch_size, smooth)
+        matted = matte_frames(frames, predictor, batch_size, smooth, layers.integer_bits)
         yield from map_ahead(write, map_ahead(make, matted, workers), 1)
 
 
 def matte_frames(
-    frames: Iterable[Frame], predictor: Predictor, batch_size: int, smooth: bool
-) -> Iterator[tuple[Frame, Matte, np.ndarray]]:
-    """Yield every frame with what the network says of it and its alpha, smoothed if so wanted."""
+    frames: Iterable[Frame], predictor: Predictor, batch_size: int, smooth: bool, bits: int | None
+) -> Iterator[tuple[Frame, Prediction]]:
+    """Yield every frame with its matte; the alpha smoothed, in float32, or as `bits` says."""
     steady = TemporalFilter() if smooth else None
     source = iter(frames)
     while batch := list(itertools.islice(source, batch_size)):
-        mattes = predictor([frame.image for frame in batch])
+        mattes = predictor([frame.image for frame in batch], bits=None if smooth else bits)
         for frame, matte in zip(batch, mattes, strict=True):
-            yield frame, matte, steady(frame.image, matte.alpha) if steady else matte.alpha
+            if steady:
+                matte = replace(matte, alpha=steady(frame.image, matte.alpha))
+            yield frame, matte
 
 
 def read_ahead(items: Iterable[T]) -> Generator[T, None, None]:

@@ -16,10 +16,11 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine.profiling.measuring import Timing, measure_peak, measure_time, write_trace
-from models import MattingConfig, MattingModel, build_model, predict_alpha, prepare
+from models import MattingConfig, MattingModel, build_model, prepare
+from models.inference import predict
 from models.refinement import REGION
 from utils.files import AnyPath
-from utils.images import pad_to_multiple, read_photo, to_8_bits, write_image
+from utils.images import pad_to_multiple, read_photo, write_image
 
 MAX_SPREAD = 1.5  # of times that can be relied on
 SURE = 20.0  # logit of what a forced coarse output is certain of
@@ -219,8 +220,7 @@ def measure_case(
         write_image(source, photo)
 
         def end_to_end() -> None:
-            alpha = predict_alpha(network, read_photo(source))
-            write_image(target, to_8_bits(alpha))
+            write_image(target, predict(network, read_photo(source), bits=8).alpha)
 
         with forced_cells(network, inside, unknown):
             image = to_image()

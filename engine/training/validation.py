@@ -12,7 +12,7 @@ from engine.distributed import Processes
 from engine.evaluation.protocol import predict_at
 from engine.training.run_state import StopRequest
 from engine.training.settings import RunSettings
-from models.inference import NotFiniteError, prepare
+from models.inference import NotFiniteError, prepare, resolve_precision
 from models.matting import MattingModel
 from utils.errors import InputError
 from utils.memory import memory_told

@@ -1,6 +1,7 @@
 """270 broken inputs: each ends in one sentence that names the file, or in whole outputs."""
 
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from PIL import Image
 
 from engine.prediction.jobs import Formats, find_sources, is_video, plan_jobs
 from engine.prediction.outputs import LayerMaker, read_background
-from engine.prediction.photos import PlainMatte, predict_photos
+from engine.prediction.photos import predict_photos
 from engine.prediction.videos import predict_videos
 from utils.images import read_alpha, read_photo, read_rgba
 from utils.images.decode import KINDS
@@ -17,9 +18,11 @@ from utils.video.files import have_pyav, open_writer
 PHOTOS, VIDEOS = 240, 30
 
 
-def fake_predictor(photos):
+def fake_predictor(photos, bits=None):
     reds = [photo[..., 0] for photo in photos]
-    return [PlainMatte(red / np.float32(255), np.full_like(red, 128)) for red in reds]
+    return [
+        SimpleNamespace(alpha=red / np.float32(255), trimap=np.full_like(red, 128)) for red in reds
+    ]
 
 
 def photo_seeds():

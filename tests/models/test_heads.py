@@ -39,6 +39,7 @@ def test_an_alpha_has_the_levels_of_16_bits(model, precision):
     assert 0.5 < found.alpha.min() < found.alpha.max() < 1
     assert levels(found.alpha) > FINE
     assert levels(found.coarse_alpha) > FINE
+    assert len(np.unique(predict(model, photo, precision=precision, bits=16).alpha)) > FINE
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -1,6 +1,7 @@
 """Any photo, alone or in a batch; and how many cells are unknown does not matter."""
 
 import copy
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from models import MattingConfig, build_model, predict_alpha, prepare
 from models.inference import DTYPES, autocast, predict, predict_batch, resolve_precision
 from utils.errors import InputError
+from utils.images.area import enlarge_alpha, enlarge_trimap, shrink_photo
 
 SMALL = MattingConfig(
     embed_dim=8, depths=(1, 1, 2, 1), num_heads=(1, 1, 1, 1), decoder_widths=(8, 8, 8)
@@ -69,6 +71,63 @@ def test_a_batch_gives_what_each_photo_gives_alone(model):
         np.testing.assert_array_equal(alone.trimap, result.trimap)
 
 
+def test_photos_of_several_sizes_are_a_list_too(model):
+    photos = [photo(5, 5), photo(200, 5), photo(7, 7)]
+    for one, result in zip(photos, predict_batch(model, photos), strict=True):
+        np.testing.assert_array_equal(result.alpha, predict_alpha(model, one))
+    assert predict_batch(model, []) == []
+
+
+@pytest.mark.parametrize("fit", ["pad", "resize"])
+def test_a_limit_shrinks_runs_and_enlarges(model, fit):
+    large = photo(301, 205)
+    small = predict(model, shrink_photo(large, 20_000), fit=fit)
+    answer = predict(model, large, fit=fit, max_area=20_000)
+    np.testing.assert_array_equal(answer.alpha, enlarge_alpha(small.alpha, (301, 205)))
+    np.testing.assert_array_equal(
+        answer.coarse_alpha, enlarge_alpha(small.coarse_alpha, (301, 205))
+    )
+    np.testing.assert_array_equal(answer.trimap, enlarge_trimap(small.trimap, (301, 205)))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("options", [{}, {"fit": "resize"}, {"max_area": 20_000}])
+def test_integers_are_the_rounded_alpha(model, bits, options):
+    photos = [photo(150, 170, seed) for seed in range(2)]
+    wanted = predict_batch(model, photos, **options)
+    for floats, integers in zip(
+        wanted, predict_batch(model, photos, bits=bits, **options), strict=True
+    ):
+        assert integers.alpha.dtype == (np.uint8 if bits == 8 else np.uint16)
+        np.testing.assert_array_equal(integers.alpha, np.rint(floats.alpha * (2**bits - 1)))
+
+
+def test_coarse_maps_are_enlarged_only_where_somebody_asks(model, monkeypatch):
+    network, asked = prepare(model, "fp32"), predict(model, photo(150, 170))
+    assert asked.coarse_alpha.shape == asked.trimap.shape == (150, 170)
+    large = torch.nn.functional.interpolate(
+        torch.from_numpy(asked.small_alpha)[None, None], scale_factor=8, mode="bilinear"
+    )
+    np.testing.assert_allclose(asked.coarse_alpha, large[0, 0, :150, :170], atol=1e-6)
+    monkeypatch.setattr("utils.prediction.cv2", None)
+    monkeypatch.setattr("utils.prediction.enlarge_trimap", None)
+    monkeypatch.setattr(
+        "models.inference.np.stack", None
+    )  # of one photo nothing is copied together
+    np.testing.assert_array_equal(predict(network, photo(150, 170)).alpha, asked.alpha)
+
+
+def test_photos_may_be_read_only_or_mirrored(model, recwarn):
+    given = photo(128, 256)
+    alpha = predict_alpha(model, np.ascontiguousarray(given[:, ::-1]))
+    given.setflags(write=False)
+    np.testing.assert_array_equal(predict_alpha(model, given[:, ::-1]), alpha)
+    predict_alpha(model, given)
+    predict_alpha(model, np.broadcast_to(np.uint8(9), given.shape))
+    assert not recwarn.list
+    assert (given == photo(128, 256)).all()
+
+
 def test_training_and_inference_modes_agree_outside_batch_norm(model):
     image = torch.rand(2, 3, 128, 256)
     with torch.no_grad():
@@ -111,8 +170,6 @@ def test_wrong_values_are_refused(model):
         predict_alpha(model, photo(5, 5), fit="crop")
     with pytest.raises(InputError, match="precision must be one of"):
         predict_alpha(model, photo(5, 5), precision="int8")
-    with pytest.raises(InputError, match="of one size"):
-        predict_batch(model, [photo(5, 5), photo(200, 5)])
     with pytest.raises(ValueError, match="100x128; both sides must be multiples of 128"):
         model.coarse(torch.rand(1, 3, 100, 128))
 
@@ -213,6 +270,6 @@ def test_an_alpha_that_is_not_finite_is_refused(model, name, value):
     model = copy.deepcopy(model)
     model.state_dict()[name].view(-1)[0] = value
     network = prepare(model, "fp32")
-    for predicting in (predict_alpha, predict):
+    for predicting in (predict_alpha, predict, partial(predict, bits=8)):
         with pytest.raises(InputError, match=r"not finite.*another checkpoint"):
             predicting(network, photo(200, 150))

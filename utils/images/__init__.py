@@ -16,6 +16,6 @@ from utils.images.files import (
     read_size,
     refuse_faint,
     resize_antialiased,
-    to_8_bits,
+    to_integers,
     write_image,
 )

@@ -206,16 +206,18 @@ def as_rgb(picture: Image.Image) -> np.ndarray:
     """
     if picture.mode.startswith("I"):
         info = picture.info
-        picture = Image.fromarray(to_8_bits(np.asarray(picture)))
+        picture = Image.fromarray(to_integers(np.asarray(picture)))
         picture.info = info
     elif picture.mode == "P" and "transparency" in picture.info:
         picture = picture.convert("RGBA")
     return np.array(to_rgb(picture))
 
 
-def to_8_bits(values: np.ndarray) -> np.ndarray:
-    """uint8 as it is; uint16, or floats in [0, 1], as the nearest of 256 levels."""
-    if values.dtype == np.uint8:
+def to_integers(values: np.ndarray, bits: int = 8) -> np.ndarray:
+    """uint8, or uint16 for 16 bits, from one another or from floats in [0, 1]; rounded, clipped."""
+    wanted, top = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16)}[bits], 2**bits - 1
+    if values.dtype == wanted:
         return values
-    scale = 1 / 257 if values.dtype == np.uint16 else 255
-    return np.rint(values * np.float32(scale)).clip(0, 255).astype(np.uint8)
+    scale = top / np.iinfo(values.dtype).max if values.dtype.kind == "u" else top
+    scaled = values * np.float32(scale)
+    return np.rint(scaled, out=scaled).clip(0, top, out=scaled).astype(wanted)

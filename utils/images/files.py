@@ -21,7 +21,7 @@ from utils.images.decode import (
     has_alpha,
     open_header,
     open_picture,
-    to_8_bits,
+    to_integers,
     upright_size,
 )
 from utils.images.encode import encode_image
@@ -63,7 +63,7 @@ def read_alpha(path: AnyPath) -> np.ndarray:
         )
     mask = grey_values(picture, path)
     refuse_faint(mask, path)
-    return to_8_bits(mask)
+    return to_integers(mask)
 
 
 def grey_values(picture: Image.Image, path: AnyPath) -> np.ndarray:
@@ -233,6 +233,8 @@ def match_stems(
 def pad_to_multiple(image: np.ndarray, multiple: int) -> np.ndarray:
     """Repeat the last row and column of (H, W[, C]) until both sides are multiples."""
     H, W = image.shape[:2]
+    if not (H % multiple or W % multiple):
+        return image
     return cv2.copyMakeBorder(image, 0, -H % multiple, 0, -W % multiple, cv2.BORDER_REPLICATE)
 
 

@@ -1,4 +1,5 @@
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,8 +22,8 @@ def portrait():
 
 def make(portrait, *kinds, background="green", **options):
     photo, alpha = portrait
-    trimap = np.full(alpha.shape, 128, np.uint8)
-    return LayerMaker(kinds, read_background(background), **options)(photo, alpha, trimap, "a.jpg")
+    matte = SimpleNamespace(alpha=alpha, trimap=np.full(alpha.shape, 128, np.uint8))
+    return LayerMaker(kinds, read_background(background), **options)(photo, matte, "a.jpg")
 
 
 def test_cutout_has_no_halo_of_the_old_background(portrait):

@@ -20,7 +20,7 @@ class FakeMatte:
     trimap: np.ndarray
 
 
-def fake_predictor(photos):
+def fake_predictor(photos, bits=None):
     """The red channel is the alpha."""
     return [
         FakeMatte(p[..., 0] / np.float32(255), np.full(p.shape[:2], 128, np.uint8)) for p in photos
@@ -72,7 +72,7 @@ def test_one_bad_file_does_not_stop_the_rest_whatever_it_raises(photos, tmp_path
 
 
 def test_photos_too_large_for_the_device_are_reported(photos, tmp_path):
-    def predictor(photos):
+    def predictor(photos, bits=None):
         if photos[0].shape[0] == 11:
             raise InputError("no memory")
         return fake_predictor(photos)
@@ -122,7 +122,7 @@ def write_kinds(photo, output, background="green"):
     jobs, _ = plan_jobs(find_sources(str(photo)), output, KINDS, Formats())
     layers = LayerMaker(KINDS, read_background(str(background)), solve=False)
 
-    def predictor(photos):
+    def predictor(photos, bits=None):
         alphas = [np.zeros(photo.shape[:2], np.float32) for photo in photos]
         for alpha in alphas:
             alpha[:, alpha.shape[1] // 2 :] = 1
@@ -189,7 +189,7 @@ def test_a_video_frame_is_srgb_and_so_becomes_its_background(tmp_path):
     wide = patches(tmp_path / "wide.png", icc=PROFILES["P3"])
     frame, alpha = np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), np.float32)
     layers = LayerMaker(["composite"], read_background(str(wide)), solve=False)
-    composite = layers(frame, alpha, np.zeros((32, 32), np.uint8))["composite"]
+    composite = layers(frame, FakeMatte(alpha, np.zeros((32, 32), np.uint8)))["composite"]
     assert np.abs(composite - shown(Image.open(wide))).max() <= 2
 
 

@@ -19,6 +19,7 @@ from utils.images import (
     read_rgba,
     read_size,
     resize_antialiased,
+    to_integers,
     write_image,
 )
 
@@ -470,3 +471,15 @@ def test_resizing_agrees_with_the_reference(old, new, channels):
     single = resize_antialiased(image.astype(np.float32), new)
     assert single.dtype == np.float32
     assert np.allclose(single, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_integers_from_floats_are_rounded_and_clipped_and_from_integers_rescaled(bits):
+    top = 2**bits - 1
+    floats = np.array([-1, 0, 0.4 / top, 0.6 / top, 0.5, 1, 2], np.float32)
+    assert to_integers(floats, bits).tolist() == [0, 0, 0, 1, round(top / 2), top, top]
+    assert (floats == np.array([-1, 0, 0.4 / top, 0.6 / top, 0.5, 1, 2], np.float32)).all()
+    levels = np.arange(256, dtype=np.uint8)
+    deep = levels.astype(np.uint16) * 257
+    assert (to_integers(levels, bits) == (levels if bits == 8 else deep)).all()
+    assert (to_integers(deep, bits) == (levels if bits == 8 else deep)).all()
