@@ -28,6 +28,7 @@ from engine.prediction.videos import predict_videos
 from utils.arguments import OneSentenceParser, join_dashes, number
 from utils.errors import InputError, run_script
 from utils.images import MAX_PIXELS, read_photo
+from utils.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from engine.distributed import Processes
@@ -61,6 +62,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
+    keep_freed_memory()
     if not needs_torch(args.checkpoint) and "LOCAL_RANK" not in os.environ:
         return predict(args, None)
     from engine.distributed import gpus_to_launch, join, launch
@@ -89,8 +91,7 @@ def predict(args: argparse.Namespace, processes: Processes | None) -> int:
     if is_main:
         print(about)
     args.batch_size = args.batch_size or (4 if processes and processes.device.type != "cpu" else 1)
-    mine = processes.share(jobs) if processes else jobs
-    failed = run(mine, predictor, layers, args, quiet=not is_main)
+    failed = run(processes.share(jobs) if processes else jobs, predictor, layers, args, not is_main)
     failed = sum(processes.gather(failed)) if processes else failed
     if is_main:
         print(f"{len(jobs) - failed} written to {args.output}, {failed + refused} failed")
