@@ -124,8 +124,9 @@ class FolderDataset:
         Raises:
             InputError: if a file is broken, or its size or values don't fit (named).
         """
-        layers: dict[str, Any] = dict(read_layers(self.paths[self.names[index]]))
-        return Sample(self.names[index], **layers)
+        name = self.names[index]
+        layers: dict[str, Any] = dict(read_layers(self.paths[name]))
+        return Sample(name, source=self.paths[name].get("image"), **layers)
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))

@@ -62,7 +62,7 @@ def make_rows(model_path: AnyPath, samples: Iterable[Sample]) -> Iterable[list[n
     for sample in samples:
         assert sample.alpha is not None
         prediction = predict(model, sample.image, max_area=model.max_area)
-        photo = sample.image
+        photo = sample.as_srgb()
         foreground, _ = solve_fg_bg(photo / np.float32(255), prediction.alpha)
         alpha = to_integers(prediction.alpha)
         green = np.broadcast_to(np.array(GREEN, np.uint8), photo.shape)

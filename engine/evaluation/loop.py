@@ -57,7 +57,7 @@ class Scorer:
                 extra["coarse"] = measure(answer.coarse_alpha, *truth)
             if self.thumbnails:
                 alpha = to_integers(answer.alpha)
-                extra |= make_thumbnails(sample.image, sample.alpha, alpha)
+                extra |= make_thumbnails(sample.as_srgb(), sample.alpha, alpha)
             if self.image_dir is not None:
                 path = Path(self.image_dir, f"{sample.name}.png")
                 write_image(path, to_integers(answer.alpha))

@@ -21,7 +21,7 @@ def make_thumbnails(image: np.ndarray, true: np.ndarray, pred: np.ndarray) -> di
     colours, by the result, over green).
 
     Args:
-        image: (H, W, 3) uint8 RGB.
+        image: (H, W, 3) uint8 RGB, in sRGB.
         true, pred: (H, W) uint8 alphas.
     """
     H, W = pred.shape
