@@ -25,12 +25,14 @@ def position_entries(cells: Tensor, sequence: Tensor) -> Tensor:
     dy = row[:, None, :] - row[:, :, None]  # (M, query, key)
     dx = column[:, None, :] - column[:, :, None]
     side = 2 * REACH + 1
-    near = (dy.abs() <= REACH) & (dx.abs() <= REACH)
-    return torch.where(near, (dy + REACH) * side + dx + REACH, side * side)
+    far = (dy.abs() > REACH) | (dx.abs() > REACH)
+    return ((dy + REACH) * side + dx + REACH).masked_fill(far, side * side)
 
 
 def softmax(scores: Tensor) -> Tensor:
     """Softmax over a short last axis; on CPUs five times as fast as torch's over nine numbers."""
+    if scores.is_cuda:  # where torch's is one kernel instead of five
+        return scores.softmax(dim=-1)
     # The result is the same for any shift, so there is nothing to learn from its gradient.
     weights = (scores - scores.detach().amax(dim=-1, keepdim=True)).exp()
     return weights / weights.sum(dim=-1, keepdim=True)

@@ -15,6 +15,10 @@ from models.matting import MattingModel
 
 GPU_REGIONS_PER_CHUNK = 16_384  # about 0.7 GB; smaller chunks would wait for kernel launches
 
+# The dilation of a convolution with a single tap, which has nothing to dilate. A trick: it makes
+# PyTorch choose oneDNN for a single thread, too, where it would take a slower kernel of its own.
+DILATION_FOR_ONEDNN = 2
+
 
 class ConvolvedLinear(nn.Module):
     """nn.Linear computed as a 1x1 convolution.
@@ -30,8 +34,8 @@ class ConvolvedLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., outputs)."""
         pixels = x.reshape(1, -1, 1, x.shape[-1]).permute(0, 3, 1, 2)  # (1, C, M, 1), channels last
-        # One tap has nothing to dilate; but it makes PyTorch take oneDNN for a single thread, too.
-        mapped = F.conv2d(pixels, self.weight[:, :, None, None], self.bias, dilation=2)
+        kernel = self.weight[:, :, None, None]
+        mapped = F.conv2d(pixels, kernel, self.bias, dilation=DILATION_FOR_ONEDNN)
         return mapped.permute(0, 2, 3, 1).reshape(*x.shape[:-1], -1)
 
 
@@ -56,8 +60,10 @@ def fold_for_inference(model: MattingModel, dtype: torch.dtype = torch.float32) 
             for name, child in list(module.named_children()):
                 if isinstance(child, nn.Linear):
                     setattr(module, name, ConvolvedLinear(child))
-    if device.type == "cuda" and folded.refinement_network is not None:
-        folded.refinement_network.max_regions_per_chunk = GPU_REGIONS_PER_CHUNK
+    refinement = folded.refinement_network
+    if device.type == "cuda" and refinement is not None:
+        refinement.max_regions_per_chunk = GPU_REGIONS_PER_CHUNK
+        refinement.buckets = refinement.num_neighbours <= len(refinement.disc)
     return folded.to(dtype=dtype).to(memory_format=torch.channels_last)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from models.folding import fold_for_inference
-from models.graphs import ReplayedNetwork
+from models.graphs import Graphs, Replayed
 from models.matting import MattingModel
 from utils.errors import InputError
 from utils.prediction import Fit, Prediction, fit_photo
@@ -24,7 +24,9 @@ class NotFiniteError(InputError):
     """The network's answer is NaN or infinite."""
 
 
-def prepare(model: MattingModel, precision: str = "auto") -> MattingModel:
+def prepare(
+    model: MattingModel, precision: str = "auto", *, cuda_graphs: bool = False
+) -> MattingModel:
     """A copy of a network for predicting many photos.
 
     The functions below make one of the model at every call, so that they answer with the weights
@@ -35,23 +37,33 @@ def prepare(model: MattingModel, precision: str = "auto") -> MattingModel:
         model: stays as it is, whatever mode it is in; later changes of it don't reach the copy. A
             prepared one is returned itself.
         precision: as for predict_alpha; for a prepared one "auto" stands for what it has.
+        cuda_graphs: replay kernels on a GPU instead of launching each one; not for a prepared one.
 
     Raises:
-        InputError: precision is none of these, or a prepared network has another one.
+        InputError: precision is none of these, or a prepared network has another one; or
+            cuda_graphs without a GPU.
     """
     weight = next(model.parameters())
     dtype = DTYPES[resolve_precision(precision, weight.device)]
     if not model.folded:
+        if cuda_graphs and not weight.is_cuda:
+            raise InputError(f"cuda_graphs is for a network on a GPU, not on the {weight.device}")
         network = fold_for_inference(model, dtype)
-        if weight.is_cuda:
-            network.add_module("coarse_network", ReplayedNetwork(network.coarse_network))
-        return network
+        return replay(network, Graphs()) if cuda_graphs else network
     if precision != "auto" and dtype != weight.dtype:
         raise InputError(
             f"this network was prepared in {weight.dtype}; for precision={precision!r} prepare"
             " the model itself once more"
         )
     return model
+
+
+def replay(network: MattingModel, graphs: Graphs) -> MattingModel:
+    """The same network; its coarse part and its refinement are called through `graphs`."""
+    network.add_module("coarse_network", Replayed(network.coarse_network, graphs))
+    if network.refinement_network is not None:
+        network.refinement_network.graphs = graphs
+    return network
 
 
 def predict_alpha(

@@ -6,13 +6,23 @@ from collections import deque
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.attention import CrossRegionAttention
+from models.graphs import Graphs
 from models.heads import AlphaHead
-from models.regions import crop_regions, nearest_cells, upsample_regions
+from models.regions import (
+    DISC,
+    crop_regions,
+    disc,
+    nearest_cells,
+    nearest_cells_unrolled,
+    upsample_regions,
+)
 
 REGION = 8  # P, pixels: the coarse network's last head stands at half a patch
+LONE = 64  # cells that may have no K others near them before the host has to look
 
 BATCH_NORM_EPS = 1e-3  # the authors'; their momentum (running mean = last batch) is not taken over
 
@@ -31,6 +41,19 @@ def _up(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
     return _step(nn.ConvTranspose2d(inputs, outputs, kernel), outputs)
 
 
+def bucket(count: int) -> int:
+    """The least of 512, 1024, 2048, 3072, 4096, 6144, 8192, 12288, ... that is at least `count`."""
+    size = max(512, 1 << (count - 1).bit_length())
+    smaller = size * 3 // 4
+    return smaller if count <= smaller and size >= 4096 else size
+
+
+def _sequences(neighbours: Tensor) -> Tensor:
+    """(N, K) neighbours -> (N, 1 + K): each region, then its neighbours."""
+    own = torch.arange(neighbours.shape[0], device=neighbours.device)
+    return torch.cat([own[:, None], neighbours], dim=1)
+
+
 class RefinementNetwork(nn.Module):
     """Region encoder (8 -> 4 -> 2 pixels), cross region attention, region decoder (2 -> 4 -> 8).
 
@@ -39,7 +62,12 @@ class RefinementNetwork(nn.Module):
         num_neighbours: K.
     """
 
+    disc: Tensor
     max_regions_per_chunk = 1024  # bounds memory, about 40 KB a region, and fits caches
+    # Whether inference adds dummies up to one of few numbers of regions, each of which costs a GPU
+    # the choice of its convolutions' kernels once. A CPU has nothing to choose: it would be slower.
+    buckets = False
+    graphs: Graphs | None = None  # what replays refine_on_device on a GPU, if anything does
 
     def __init__(self, attention: CrossRegionAttention | None, num_neighbours: int) -> None:
         super().__init__()
@@ -60,13 +88,10 @@ class RefinementNetwork(nn.Module):
             ]
         )
         self.head = AlphaHead(16, 1)
+        self.register_buffer("disc", disc(DISC), persistent=False)
 
     def forward(self, image: Tensor, coarse_alpha: Tensor, cells: Tensor) -> Tensor:
-        """Refine the regions behind cells.
-
-        In evaluation mode at most `max_regions_per_chunk` regions are worked on at once: a chunk is
-        encoded, and refined as soon as the last of its neighbours is encoded too. Cells come in
-        raster order, so that is a chunk or two later.
+        """Refine the regions behind cells: in training all at once, in inference in pieces.
 
         Args:
             image: (B, 3, H, W) RGB in [0, 1].
@@ -76,38 +101,98 @@ class RefinementNetwork(nn.Module):
         Returns:
             (N, 1, 8, 8) float32 alpha in [0, 1], in the order of `cells`.
         """
-        B, _, h, w = coarse_alpha.shape
         N = len(cells)
-        # Batch norm's statistics in training are those of all regions.
-        size = N if self.training else min(N, self.max_regions_per_chunk)
-        chunks = torch.arange(N, device=cells.device).split(size)
+        if not self.training and self.buckets:
+            # Dummies are rows of -1, the last cell of the last image to what cuts regions.
+            padded = F.pad(cells, (0, 0, 0, bucket(N) - N), value=-1)
+            if len(padded) <= self.max_regions_per_chunk:
+                inputs = image, coarse_alpha, padded
+                run = self.refine_on_device
+                regions, lone = self.graphs(run, *inputs) if self.graphs else run(*inputs)
+                if lone <= LONE:
+                    return regions[:N]
+        else:
+            padded = cells
+        neighbours = None
+        if self.attention is not None:
+            B, _, h, w = coarse_alpha.shape
+            neighbours = nearest_cells(cells, (B, h, w), self.num_neighbours)
+            neighbours = F.pad(neighbours, (0, 0, 0, len(padded) - N))
+        refine = self.refine if self.training else self.stream
+        return refine(image, coarse_alpha, padded, neighbours)[:N]
+
+    def refine(
+        self, image: Tensor, coarse_alpha: Tensor, cells: Tensor, neighbours: Tensor | None
+    ) -> Tensor:
+        """All regions at once: in training, batch norm's statistics are those of all.
+
+        Args:
+            image, coarse_alpha, cells: as for `forward`.
+            neighbours: (N, K) int64 indices into `cells`; None without attention.
+        """
+        features = self.encode(image, coarse_alpha, cells)
+        if self.attention is None or neighbours is None:
+            return self.decode(features)
+        tokens = self.attention.tokens(features[-1])
+        return self._mix(tokens, features, cells, _sequences(neighbours))
+
+    def refine_on_device(
+        self, image: Tensor, coarse_alpha: Tensor, cells: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """All at once, and the host reads nothing meanwhile, so that a GPU can replay it.
+
+        Args:
+            cells: (N, 3) as for `forward`, and dummies, rows of -1.
+
+        Returns:
+            (N, 1, 8, 8), of dummies anything, and how many cells have no K others near them: if
+            more than LONE, the answer is wrong.
+        """
         if self.attention is None:
-            return torch.cat(
-                [self.decode(self.encode(image, coarse_alpha, cells[i])) for i in chunks]
-            )
-        neighbours = nearest_cells(cells, (B, h, w), self.num_neighbours)
-        farthest = torch.stack([neighbours[i].max() for i in chunks]).tolist()
+            return self.refine(image, coarse_alpha, cells, None), cells.new_zeros(())
+        B, _, h, w = coarse_alpha.shape
+        neighbours, lone = nearest_cells_unrolled(
+            cells, (B + 1, h, w), self.disc, self.num_neighbours, LONE
+        )
+        return self.refine(image, coarse_alpha, cells, neighbours), lone
+
+    def stream(
+        self, image: Tensor, coarse_alpha: Tensor, cells: Tensor, neighbours: Tensor | None
+    ) -> Tensor:
+        """As `refine`, at most `max_regions_per_chunk` regions at once, so that memory is bounded.
+
+        A chunk is encoded, and refined as soon as the last of its neighbours is encoded too. Cells
+        come in raster order, so that is a chunk or two later.
+        """
+        parts = cells.split(self.max_regions_per_chunk)
+        if self.attention is None or neighbours is None or len(parts) == 1:
+            return torch.cat([self.refine(image, coarse_alpha, p, neighbours) for p in parts])
+        chunks = _sequences(neighbours).split(len(parts[0]))
+        farthest = torch.stack([sequences.max() for sequences in chunks]).tolist()
         tokens: Sequence[Tensor] = ()
         waiting: deque[list[Tensor]] = deque()
         refined: list[Tensor] = []
         encoded = 0
-        for chunk in chunks:
-            waiting.append(self.encode(image, coarse_alpha, cells[chunk]))
+        for part in parts:
+            waiting.append(self.encode(image, coarse_alpha, part))
             new = self.attention.tokens(waiting[-1][-1])
-            if size == N:
-                tokens = new
-            else:
-                tokens = tokens or [part.new_empty(N, *part.shape[1:]) for part in new]
-                for whole, part in zip(tokens, new, strict=True):
-                    whole[chunk] = part
-            encoded += len(chunk)
+            tokens = tokens or [rows.new_empty(len(cells), *rows.shape[1:]) for rows in new]
+            for whole, rows in zip(tokens, new, strict=True):
+                whole[encoded : encoded + len(part)] = rows
+            encoded += len(part)
             while waiting and farthest[len(refined)] < encoded:
-                own = chunks[len(refined)]
-                sequence = torch.cat([own[:, None], neighbours[own]], dim=1)
-                mixed = self.attention(tokens, cells, sequence)[:, :, None, None]
-                *skips, features = waiting.popleft()
-                refined.append(self.decode([*skips, features + mixed]))
+                sequences = chunks[len(refined)]
+                refined.append(self._mix(tokens, waiting.popleft(), cells, sequences))
         return torch.cat(refined)
+
+    def _mix(
+        self, tokens: Sequence[Tensor], features: list[Tensor], cells: Tensor, sequences: Tensor
+    ) -> Tensor:
+        """(M, 1, 8, 8) of the regions that come first in (M, 1 + K) sequences."""
+        assert self.attention is not None
+        mixed = self.attention(tokens, cells, sequences)[:, :, None, None]
+        *skips, deepest = features
+        return self.decode([*skips, deepest + mixed])
 
     def encode(self, image: Tensor, coarse_alpha: Tensor, cells: Tensor) -> list[Tensor]:
         """Features of regions at three levels: (M, 32, 8, 8), (M, 64, 4, 4), (M, 64, 2, 2)."""

@@ -12,6 +12,8 @@ from torch import Tensor
 
 UNKNOWN = 1  # channel of the coarse trimap
 SEARCH_ENTRIES = 2**17  # places looked up at once on a CPU, so that caches hold them
+FAR = 2**40  # beyond every squared distance
+DISC = 10  # cells; the radius that nearest_cells_unrolled looks in
 
 
 def select_cells(trimap: Tensor) -> Tensor:
@@ -135,7 +137,8 @@ def nearest_cells(cells: Tensor, shape: tuple[int, int, int], num_neighbours: in
     Cells lie on a grid, so each looks at a disc of offsets around it, nearest first; the few that
     find too little look again in a disc of twice the radius, or at all cells once those are fewer
     than the disc's. At most O(K h w / R^2) cells can see fewer than K others within a radius R, so
-    every round costs at most O(K h w): linear in the photo's size, in time and in memory.
+    every round costs at most O(K h w): linear in the photo's size, in time and in memory. On a GPU
+    every round waits for the host.
 
     Args:
         cells: (N, 3) int64 rows (batch, row, column), as `nonzero` gives them.
@@ -145,63 +148,118 @@ def nearest_cells(cells: Tensor, shape: tuple[int, int, int], num_neighbours: in
     Returns:
         (N, K) int64 indices into `cells`.
     """
-    batch = cells[:, 0]
-    others = torch.bincount(batch, minlength=shape[0])[batch] - 1  # (N,)
+    others = _count_others(cells, shape[0])
     wanted = others.clamp(max=num_neighbours)
-    neighbours = torch.arange(len(cells), device=cells.device)[:, None].repeat(1, num_neighbours)
+    near = cells.new_zeros(len(cells), num_neighbours)
     searching = wanted.nonzero()[:, 0]
     entries = SEARCH_ENTRIES if cells.device.type == "cpu" else SEARCH_ENTRIES << 8
     radius = 3
     while len(searching):
         if len(cells) < (2 * radius + 1) ** 2:
             for centres in searching.split(max(1, entries // len(cells))):
-                near = _nearest_of_all(cells, centres, num_neighbours)
-                neighbours[centres, : near.shape[1]] = near
+                found = _nearest_of_all(cells, centres, num_neighbours)
+                near[centres, : found.shape[1]] = found
             break
-        grid, place, offsets = _index_grid(cells, shape, radius)
+        grid, place, offsets = _index_grid(cells, shape, radius, disc(radius).to(cells.device))
         wanting = []
         for centres in searching.split(max(1, entries // len(offsets))):
-            near = grid[place[centres, None] + offsets]  # (M, offsets), -1: no cell
-            order = (near >= 0).cumsum(dim=1)
-            row, offset = ((near >= 0) & (order <= wanted[centres, None])).nonzero(as_tuple=True)
-            neighbours[centres[row], order[row, offset] - 1] = near[row, offset]
+            seen = grid[place[centres, None] + offsets]  # (M, offsets), -1: no cell
+            order = (seen >= 0).cumsum(dim=1)
+            row, offset = ((seen >= 0) & (order <= wanted[centres, None])).nonzero(as_tuple=True)
+            near[centres[row], order[row, offset] - 1] = seen[row, offset]
             wanting.append(centres[order[:, -1] < wanted[centres]])
         searching = torch.cat(wanting)
         radius *= 2
-    slots = torch.arange(num_neighbours, device=cells.device) % wanted.clamp(min=1)[:, None]
-    return neighbours.gather(1, slots)
+    return _repeat(near, others)
+
+
+def nearest_cells_unrolled(
+    cells: Tensor,
+    shape: tuple[int, int, int],
+    offsets: Tensor,
+    num_neighbours: int,
+    lone: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    """As nearest_cells in two rounds, without a loop that depends on the data.
+
+    All look within a radius of DISC; then those that found too little look at all cells. With
+    `lone` the host reads nothing, but no more than so many have this second look.
+
+    Args:
+        cells: (N, 3) int64, N more than K. Rows of -1, which may repeat, are dummies.
+        shape: (B + 1, h, w): dummies have the last image to themselves.
+        offsets: disc(DISC) on the device of the cells.
+        num_neighbours: K, at most len(offsets).
+        lone: number of cells that look twice, at most N; None: all that need it, and all dummies,
+            so that an exporter never meets an empty round.
+
+    Returns:
+        (N, K) int64 indices into `cells`, of dummies any; and how many cells needed the second
+        look, a tensor of no dimensions: up to `lone` the answer is that of nearest_cells.
+    """
+    others = _count_others(cells, shape[0])
+    grid, place, offsets = _index_grid(cells, shape, DISC, offsets)
+    seen = grid[place[:, None] + offsets]  # (N, offsets), nearest first; -1: no cell
+    rank = torch.arange(len(offsets), device=cells.device).expand(seen.shape)
+    rank = rank.masked_fill(seen < 0, len(offsets))  # torch.where would copy a number to the GPU
+    near = seen.gather(1, rank.topk(num_neighbours, largest=False).indices).clamp(min=0)
+    dummy = cells[:, 0] < 0
+    lacking = ((seen >= 0).sum(dim=1) < others.clamp(max=num_neighbours)) & ~dummy
+    if lone is None:
+        centres = (lacking | dummy).nonzero()[:, 0]
+    else:
+        centres = lacking.int().topk(lone).indices
+    near = near.index_put((centres,), _nearest_of_all(cells, centres, num_neighbours))
+    return _repeat(near, others), lacking.sum()
+
+
+def disc(radius: int) -> Tensor:
+    """(n, 2) int64 (dy, dx) within `radius`, by distance, row and column; (0, 0) is left out."""
+    span = torch.arange(-radius, radius + 1)
+    offsets = torch.cartesian_prod(span, span)
+    distance = offsets.square().sum(dim=1)
+    order = distance.argsort(stable=True)
+    return offsets[order[1 : int((distance <= radius**2).sum())]]
+
+
+def _count_others(cells: Tensor, images: int) -> Tensor:
+    """(N,) how many other cells the image of each has; dummies, in image -1, are counted, too."""
+    batch = cells[:, 0] + 1
+    counts = torch.zeros(images + 1, dtype=torch.int64, device=cells.device)
+    return counts.index_add_(0, batch, torch.ones_like(batch))[batch] - 1
+
+
+def _repeat(near: Tensor, others: Tensor) -> Tensor:
+    """(N, K) as nearest_cells promises it, of rows where only the first `others` count."""
+    N, K = near.shape
+    slots = torch.arange(K, device=near.device) % others.clamp(min=1)[:, None]
+    own = torch.arange(N, device=near.device)[:, None]
+    return torch.where(others[:, None] > 0, near.gather(1, slots), own)
 
 
 def _nearest_of_all(cells: Tensor, centres: Tensor, num_neighbours: int) -> Tensor:
     """(M, at most K): for (M,) indices the nearest of all N cells; past those of the image: any."""
-    own = cells[centres]
+    N = cells.shape[0]
+    own, index = cells[centres], torch.arange(N, device=cells.device)
     distance = (own[:, None, 1:] - cells[None, :, 1:]).square().sum(dim=2)  # (M, N)
+    excluded = (own[:, None, 0] != cells[:, 0]) | (centres[:, None] == index)
+    distance = distance.masked_fill(excluded, FAR)
     # Cells come in raster order, so that the lower index settles ties.
-    key = distance * len(cells) + torch.arange(len(cells), device=cells.device)
-    elsewhere = own[:, None, 0] != cells[None, :, 0]
-    key[elsewhere] = torch.iinfo(key.dtype).max
-    key.scatter_(1, centres[:, None], torch.iinfo(key.dtype).max)
-    return key.topk(min(num_neighbours, len(cells)), largest=False).indices
+    return (distance * N + index).topk(min(num_neighbours, N), largest=False).indices
 
 
 def _index_grid(
-    cells: Tensor, shape: tuple[int, int, int], radius: int
+    cells: Tensor, shape: tuple[int, int, int], radius: int, offsets: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """A flat grid of indices into `cells`, to look up what lies within `radius` of each.
 
     Returns:
         the grid, -1 where no cell is, with a margin of `radius` around each image; (N,) each
-        cell's place in it; and what to add for the places of the disc around a cell, sorted by
-        distance, then row, then column, the cell itself left out.
+        cell's place in it; and what to add for the places at `offsets` from it.
     """
     B, h, w = shape
     H, W = h + 2 * radius, w + 2 * radius
     grid = torch.full((B * H * W,), -1, dtype=torch.int64, device=cells.device)
     place = (cells[:, 0] * H + cells[:, 1] + radius) * W + cells[:, 2] + radius
-    grid[place] = torch.arange(len(cells), device=cells.device)
-    span = torch.arange(-radius, radius + 1, device=cells.device)
-    dy, dx = torch.meshgrid(span, span, indexing="ij")
-    distance = (dy**2 + dx**2).flatten()
-    order = distance.argsort(stable=True)  # row-major before, so ties stay in (row, column) order
-    order = order[1 : int((distance <= radius**2).sum())]
-    return grid, place, (dy * W + dx).flatten()[order]
+    grid[place] = torch.arange(cells.shape[0], device=cells.device)
+    return grid, place, offsets[:, 0] * W + offsets[:, 1]

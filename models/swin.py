@@ -70,8 +70,8 @@ class FoldedBlock(SwinTransformerBlock):
             return None
         (high, wide), (H, W) = self.window_size, x.shape[1:3]
         kinds = torch.zeros(H // high, W // wide, dtype=torch.int64, device=x.device)
-        kinds[-1] += 2
-        kinds[:, -1] += 1
+        kinds[-1].add_(2)
+        kinds[:, -1].add_(1)
         return kinds.flatten()
 
 

@@ -15,11 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models import MattingModel, build_model
-from models.regions import UNKNOWN, paste_regions
+from models.regions import UNKNOWN, nearest_cells_unrolled, paste_regions
 
-DISC = 10  # cells; neighbours are looked for within this radius, then, for the few left, everywhere
 MOST = 2**30  # regions, or windows along a side: more than any memory holds
-FAR = 2**40  # beyond every squared distance times every number of cells
 
 
 class ExportableModel(nn.Module):
@@ -61,72 +59,16 @@ class ExportableModel(nn.Module):
         return paste_regions(coarse_alpha, regions, cells), classes.to(torch.uint8)
 
     def _refine(self, image: Tensor, coarse_alpha: Tensor, cells: Tensor) -> Tensor:
-        """(N, 1, 8, 8). Dummies look at the first cell, but stand in an image of their own."""
+        """(N, 1, 8, 8)."""
         network: Any = self.model.refinement_network
         B, _, h, w = coarse_alpha.shape
-        dummy = torch.zeros(network.num_neighbours + 1, 3, dtype=torch.int64)
-        *skips, features = network.encode(image, coarse_alpha, torch.cat([cells, dummy]))
+        K = network.num_neighbours
+        padded = torch.cat([cells, torch.full((K + 1, 3), -1, dtype=torch.int64)])
+        neighbours = None
         if network.attention is not None:
-            dummy = torch.cat([dummy[:, :1] + B, dummy[:, 1:]], dim=1)
-            placed = torch.cat([cells, dummy])
-            neighbours = nearest_cells_unrolled(placed, (B + 1, h, w), network.num_neighbours)
-            own = torch.arange(placed.shape[0])[:, None]
-            tokens = network.attention.tokens(features)
-            mixed = network.attention(tokens, placed, torch.cat([own, neighbours], dim=1))
-            features = features + mixed[:, :, None, None]
-        return network.decode([*skips, features])[: cells.shape[0]]
-
-
-def nearest_cells_unrolled(
-    cells: Tensor, shape: tuple[Any, Any, Any], num_neighbours: int
-) -> Tensor:
-    """As models.regions.nearest_cells, in two rounds instead of a loop.
-
-    Args:
-        cells: (N, 3) int64 rows (batch, row, column); those of the last image are always looked
-            at twice, so that neither round is ever empty, and may repeat.
-        shape: (B, h, w) of the grid.
-        num_neighbours: K, less than N.
-
-    Returns:
-        (N, K) int64 indices into `cells`.
-    """
-    batch, place = cells[:, 0], cells[:, 1:]
-    N = cells.shape[0]
-    index = torch.arange(N)
-    counts = torch.zeros(shape[0], dtype=torch.int64).index_add(0, batch, torch.ones_like(batch))
-    wanted = (counts[batch] - 1).clamp(max=num_neighbours)
-    near, found = _nearest_in_disc(cells, shape, num_neighbours)
-    searching = ((found < wanted) | (batch == shape[0] - 1)).nonzero()[:, 0]
-    offset = place[searching, None] - place[None]  # (M, N, 2)
-    # Of equally far ones the first comes first.
-    distance = (offset * offset).sum(dim=-1) * N + index
-    other = (batch[searching, None] != batch) | (searching[:, None] == index)
-    distance = torch.where(other, FAR * N, distance)
-    nearest = distance.topk(num_neighbours, largest=False, sorted=True).indices
-    near = near.index_put((searching,), nearest)
-    slots = torch.arange(num_neighbours) % wanted.clamp(min=1)[:, None]
-    near = near.gather(1, slots)
-    return torch.where(wanted[:, None] == 0, index[:, None], near)
-
-
-def _nearest_in_disc(
-    cells: Tensor, shape: tuple[Any, Any, Any], num_neighbours: int
-) -> tuple[Tensor, Tensor]:
-    """(N, K) the nearest others within DISC, and (N,) how many of those there are, K at most."""
-    B, h, w = shape
-    H, W = h + 2 * DISC, w + 2 * DISC
-    place = (cells[:, 0] * H + cells[:, 1] + DISC) * W + cells[:, 2] + DISC
-    grid = torch.full((B * H * W,), -1, dtype=torch.int64)
-    grid = grid.index_put((place,), torch.arange(cells.shape[0]))
-    span = range(-DISC, DISC + 1)
-    offsets = sorted((y * y + x * x, y, x) for y in span for x in span)
-    offsets = [offset for offset in offsets if 0 < offset[0] <= DISC * DISC]
-    dy, dx = torch.tensor(offsets)[:, 1:].unbind(1)
-    seen = grid[place[:, None] + dy * W + dx]  # (N, offsets), nearest first
-    rank = torch.where(seen >= 0, torch.arange(len(offsets)), len(offsets))
-    first = rank.topk(num_neighbours, largest=False, sorted=True).indices
-    return seen.gather(1, first).clamp(min=0), (seen >= 0).sum(dim=1)
+            shape = (B + 1, h, w)
+            neighbours, _ = nearest_cells_unrolled(padded, shape, network.disc, K)
+        return network.refine(image, coarse_alpha, padded, neighbours)[: cells.shape[0]]
 
 
 def _attend_in_windows(self: Any, x: Tensor) -> Tensor:

@@ -6,9 +6,12 @@ import torch
 import torch.nn.functional as F
 
 from models.regions import (
+    DISC,
     _index_grid,
     crop_regions,
+    disc,
     nearest_cells,
+    nearest_cells_unrolled,
     paste_regions,
     select_cells,
     select_training_cells,
@@ -66,6 +69,20 @@ def test_few_cells_repeat_their_neighbours(count):
     grid.view(-1)[order] = True
     cells = grid.nonzero()
     assert torch.equal(nearest_cells(cells, (1, 7, 10), 8), slow_nearest(cells, 8))
+
+
+@pytest.mark.parametrize("lone", [None, 9])
+@pytest.mark.parametrize("share", [0.002, 0.02, 0.3, 1])
+def test_neighbours_without_a_loop_are_those_of_the_loop(share, lone):
+    shape, K, again = (3, 24, 40), 8, 0
+    for seed in range(5):
+        cells = random_cells(shape, share, seed)
+        padded = F.pad(cells, (0, 0, 0, K + 1), value=-1)
+        found, looked_twice = nearest_cells_unrolled(padded, (4, 24, 40), disc(DISC), K, lone)
+        exact = torch.equal(found[: len(cells)], nearest_cells(cells, shape, K))
+        assert exact or (lone and looked_twice > lone)
+        again += looked_twice
+    assert (again > 0) == (share < 0.3)
 
 
 def test_paste_of_crop_is_the_identity():
@@ -164,9 +181,9 @@ def test_few_cells_far_apart_need_no_discs_larger_than_their_number(monkeypatch)
     cells = grid.nonzero()
     radii = []
 
-    def noted(cells, shape, radius):
+    def noted(cells, shape, radius, offsets):
         radii.append(radius)
-        return _index_grid(cells, shape, radius)
+        return _index_grid(cells, shape, radius, offsets)
 
     monkeypatch.setattr("models.regions._index_grid", noted)
     assert torch.equal(nearest_cells(cells, grid.shape, 8), slow_nearest(cells, 8))

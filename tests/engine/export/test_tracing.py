@@ -1,20 +1,7 @@
-import pytest
 import torch
 
-from engine.export.tracing import ExportableModel, nearest_cells_unrolled
+from engine.export.tracing import ExportableModel
 from models import CONFIGS, build_model
-from models.regions import nearest_cells
-
-
-@pytest.mark.parametrize("share", [0.002, 0.02, 0.3, 1])
-def test_neighbours_are_those_of_the_loop(share):
-    torch.manual_seed(round(1000 * share))
-    shape, K = (3, 24, 40), 8
-    cells = (torch.rand(shape) < share).nonzero()
-    dummies = torch.tensor([[shape[0], 0, 0]]).repeat(K + 1, 1)
-    placed = torch.cat([cells, dummies])
-    found = nearest_cells_unrolled(placed, (shape[0] + 1, *shape[1:]), K)[: len(cells)]
-    assert torch.equal(found, nearest_cells(cells, shape, K))
 
 
 def test_the_exportable_model_computes_the_same():
