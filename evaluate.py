@@ -28,7 +28,7 @@ from engine.evaluation.sources import Source, open_folder, open_network, tell_un
 from engine.evaluation.test_sets import TEST_SETS, Place
 from models.checkpoint import latest_checkpoint
 from models.inference import PRECISIONS
-from utils.arguments import OneSentenceParser, number
+from utils.arguments import OneSentenceParser, add_cuda_graphs, number
 from utils.errors import InputError, run_script
 from utils.parallel import count_cores
 from utils.results.rows import Row, average
@@ -51,6 +51,7 @@ def parse_args() -> argparse.Namespace:
     add("--protocol", choices=PROTOCOLS, help=f"resize as the paper, or only pad ({defaults})")
     add("--max_area", help="HD, 4K, none or pixels (pad: as the checkpoint asks; paper: its rule)")
     add("--precision", choices=PRECISIONS, help="default: fp32 for paper, auto for pad")
+    add_cuda_graphs(parser)
     add("--resize_predictions", action="store_true", help="to the photo's size; else refused")
     add("--output", type=Path, help="folder (default: test_<dataset> in the run folder)")
     add("--save_imgs", action="store_true", help="write every alpha as PNG, too")
@@ -66,8 +67,9 @@ def parse_args() -> argparse.Namespace:
     args.protocol = args.protocol or TEST_SETS[args.dataset].protocol
     if args.dataset != "Portraits" and (args.portraits or args.split):
         raise InputError("--portraits and --split are of use to --dataset Portraits alone")
-    if args.predictions and (args.max_area or args.precision or args.with_coarse):
-        raise InputError("--max_area, --precision and --with_coarse are of no use to --predictions")
+    for name in ("max_area", "precision", "with_coarse", "cuda_graphs"):
+        if args.predictions and getattr(args, name):
+            raise InputError(f"--{name} is of no use to --predictions")
     if args.resize_predictions and not args.predictions:
         raise InputError("--resize_predictions is of no use without --predictions")
     return args
@@ -84,16 +86,8 @@ def main() -> int:
         if processes.is_main and args.predictions:
             tell_unused(args.predictions, set_name, test_set.names)
         files, settings, source = open_source(args, set_name, processes.device)
-        rows = evaluate_shared(
-            processes,
-            test_set,
-            source,
-            files,
-            settings,
-            resume=args.resume,
-            overwrite=args.overwrite,
-            num_workers=args.num_workers,
-        )
+        how = {name: getattr(args, name) for name in ("resume", "overwrite", "num_workers")}
+        rows = evaluate_shared(processes, test_set, source, files, settings, **how)
     if processes.is_main:
         print_results(files, rows)
     return int(processes.is_main and any(row.error for row in rows))
@@ -109,15 +103,13 @@ def open_source(
         home, parts = args.predictions, [set_name, args.predictions.resolve().name]
     else:
         checkpoint = args.checkpoint or latest_checkpoint(args.src_train_dir)
+        names = ("num_threads", "protocol", "max_area", "with_coarse", "cuda_graphs")
         settings, source = open_network(
             checkpoint,
             device,
-            num_threads=args.num_threads,
-            protocol=args.protocol,
-            max_area=args.max_area,
             paper_area=entry.area,
             precision=args.precision or ("fp32" if args.protocol == "paper" else "auto"),
-            with_coarse=args.with_coarse,
+            **{name: getattr(args, name) for name in names},
         )
         home = args.src_train_dir or checkpoint.parent
         parts = [set_name, args.protocol, *([args.max_area] if args.max_area else [])]

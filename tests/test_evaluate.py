@@ -172,7 +172,7 @@ def test_results_are_not_overwritten_unasked(run):
 
 
 def test_options_of_no_use_are_refused(run, tmp_path):
-    with pytest.raises(InputError, match="are of no use to --predictions"):
+    with pytest.raises(InputError, match=r"--max_area is of no use to --predictions"):
         run("--max_area", "HD", source=("--predictions", tmp_path))
     with pytest.raises(InputError, match="no use without --predictions"):
         run("--resize_predictions")

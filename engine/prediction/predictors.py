@@ -36,6 +36,7 @@ def load_predictor(
     device: torch.device | None,
     precision: str,
     max_area: str | None = None,
+    cuda_graphs: bool = False,
 ) -> tuple[Predictor, str]:
     """Load a checkpoint.
 
@@ -46,6 +47,7 @@ def load_predictor(
         precision: auto, fp32, bf16 or fp16.
         max_area: HD, 4K, none or pixels, to which larger photos are shrunk for the network; None:
             as the checkpoint asks.
+        cuda_graphs: as for models.prepare.
 
     Returns:
         the predictor, and one line that says what the model is.
@@ -57,7 +59,7 @@ def load_predictor(
     """
     chosen = parse_area(max_area) if max_area else None
     load: Callable[..., Any] = _load_torch if needs_torch(path) else _load_onnx
-    run, about, area = load(path, device, precision)
+    run, about, area = load(path, device, precision, cuda_graphs)
     area = chosen if max_area else area
     if area is not None:
         about += f"; it sees at most {area / 1e6:.2g} megapixels"
@@ -65,7 +67,7 @@ def load_predictor(
 
 
 def _load_torch(
-    path: AnyPath | None, device: torch.device | None, precision: str
+    path: AnyPath | None, device: torch.device | None, precision: str, cuda_graphs: bool
 ) -> tuple[Callable[..., list[Prediction]], str, int | None]:
     """A predictor that takes max_area, its line, and the area it asks for."""
     from models import CONFIGS, prepare
@@ -75,7 +77,7 @@ def _load_torch(
     path = path or DEFAULT_CHECKPOINT
     checkpoint = read_checkpoint(path)
     model = model_from_checkpoint(checkpoint, path).to(device or "cpu")
-    network = prepare(model, precision)
+    network = prepare(model, precision, cuda_graphs=cuda_graphs)
 
     def predict(photos: list[np.ndarray], **options: Any) -> list[Prediction]:
         height, width = photos[0].shape[:2]
@@ -87,9 +89,11 @@ def _load_torch(
 
 
 def _load_onnx(
-    path: AnyPath, _: torch.device | None, precision: str
+    path: AnyPath, _: torch.device | None, precision: str, cuda_graphs: bool
 ) -> tuple[Callable[..., list[Prediction]], str, int | None]:
     """As _load_torch; photos go through one after the other."""
+    if cuda_graphs:
+        raise InputError(f"{path} has no use for --cuda_graphs; leave it out")
     if precision not in ("auto", "fp32"):
         raise InputError(f"{path} computes in fp32; leave --precision {precision} out")
     session = open_onnx(path)
