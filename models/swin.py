@@ -56,7 +56,8 @@ class FoldedAttention(WindowAttention):
         if mask is not None:
             biases = biases.index_select(0, mask.repeat(len(x) // len(mask)))
         qkv = self.qkv(x).unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        x = F.scaled_dot_product_attention(*qkv.unbind(0), attn_mask=biases)
+        query, key, value = qkv.unbind(0)
+        x = F.scaled_dot_product_attention(query, key, value, attn_mask=biases)
         return self.proj(x.transpose(1, 2).flatten(2))
 
 
