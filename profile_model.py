@@ -72,6 +72,8 @@ def main() -> None:
     gpus = choose_gpus(args.gpus)
     if args.gpus and len(gpus) > 1:
         raise InputError(f"--gpus {' '.join(map(str, gpus))}: a profile is of one GPU; name one")
+    if args.cuda_graphs and not gpus:
+        raise InputError("--cuda_graphs needs a GPU; leave it out for a profile of the CPU")
     torch.set_num_threads(args.num_threads)
     model, home = open_model(args)
     files = ProfileFiles(args.output or home)
