@@ -44,7 +44,7 @@ def inspect(root: AnyPath, **options: Any) -> list[str]:
     scenes = Path(root) / "BG-20K"
     if scenes.exists():
         sets |= {f"BG-20K {part}": {"background": scenes / part} for part in ("train", "testval")}
-    faults = []
+    faults: list[str] = []
     for title, layers in sets.items():
         faults += inspect_folders(title, layers, made_by(root), **options)
     return faults
