@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from utils.errors import InputError
 from utils.files import AnyPath
-from utils.images import MAX_PIXELS, grey_values, list_images, refuse_faint
-from utils.images.decode import KINDS, has_alpha, open_picture
-from utils.metrics import INTEGERS, check_alpha
+from utils.images import KINDS, list_images, read_mask, refuse_faint
+from utils.metrics import check_alpha
 
-EXACT = (".png", ".tif", ".tiff")  # read by OpenCV, which keeps the 16 bits of cut-outs
-OPAQUE = {"uint8": 255, "uint16": 65535}
 ENDINGS = (*KINDS, ".npy")
 
 
@@ -38,10 +34,11 @@ def read_prediction(path: AnyPath) -> np.ndarray:
             holds what no alpha holds; the message names the file.
     """
     path = Path(path)
-    array = _read_array(path) if path.suffix.lower() == ".npy" else _read_picture(path)
+    if path.suffix.lower() != ".npy":
+        return read_mask(path, cutouts=True)
+    array = _read_array(path)
     check_alpha(array, str(path))
-    if array.dtype in INTEGERS:
-        refuse_faint(array, path)
+    refuse_faint(array, path)
     return array
 
 
@@ -54,37 +51,3 @@ def _read_array(path: Path) -> np.ndarray:
     if array.ndim == 3 and 1 in (array.shape[0], array.shape[2]):
         array = array[0] if array.shape[0] == 1 else array[..., 0]
     return array.astype(np.uint8) * 255 if array.dtype == bool else array
-
-
-def _read_picture(path: Path) -> np.ndarray:
-    picture = _decode_exactly(path) if path.suffix.lower() in EXACT else None
-    if picture is None:  # Pillow reads more kinds, and says what is wrong with the rest
-        opened = open_picture(path, MAX_PIXELS)
-        if not has_alpha(opened):
-            return grey_values(opened, path)
-        picture = np.array(opened.convert("RGBA"))
-    if picture.ndim == 2:
-        return picture
-    if picture.shape[2] in (2, 4):  # grey or colour, and alpha
-        alpha = picture[..., -1]
-        if alpha.min() == OPAQUE.get(alpha.dtype.name, 1):
-            raise InputError(
-                f"{path} is a cut-out that is opaque everywhere; if its grey values are meant, "
-                "save them without an alpha channel"
-            )
-        return np.ascontiguousarray(alpha)
-    differing = int(np.count_nonzero(np.ptp(picture, axis=2)))
-    if differing:
-        raise InputError(
-            f"{path} is a colour picture: its channels differ at {differing} pixels; an alpha is "
-            "grey, or the alpha channel of a cut-out"
-        )
-    return np.ascontiguousarray(picture[..., 1])
-
-
-def _decode_exactly(path: Path) -> np.ndarray | None:
-    content = np.fromfile(path, np.uint8)
-    try:
-        return cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
-    except cv2.error:  # more pixels than OpenCV takes
-        return None

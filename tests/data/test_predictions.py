@@ -67,7 +67,7 @@ def test_jpeg_and_two_levels(tmp_path):
 @pytest.mark.parametrize(
     ("name", "array", "message"),
     [
-        ("a.png", COLOURS, "colour picture: its channels differ at 11. pixels"),
+        ("a.png", COLOURS, "has colours"),
         ("a.png", np.dstack([COLOURS, np.full_like(ALPHA, 255)]), "opaque everywhere"),
         ("a.png", ALPHA.astype(np.uint16), "has no value above 248"),
         ("a.jpg", np.full((9, 13, 3), (200, 50, 50), np.uint8), "has colours"),
@@ -84,6 +84,7 @@ def test_jpeg_and_two_levels(tmp_path):
         ("a.npy", ONES.astype(np.uint16), "above 1 of 65535; multiply it by 65535"),
         ("a.tif", ONES.astype(np.uint16), "above 1 of 65535; multiply it by 65535"),
         ("a.png", np.dstack([COLOURS, ONES]), "above 1 of 255; multiply it by 255"),
+        ("a.npy", ONES.astype(np.uint16) * 4095, "above 4095 of 65535; scale"),
     ],
 )
 def test_what_is_no_alpha_is_refused_by_name(tmp_path, name, array, message):

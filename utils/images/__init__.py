@@ -3,7 +3,6 @@
 from utils.images.files import (
     KINDS,
     MAX_PIXELS,
-    grey_values,
     list_images,
     list_layer,
     list_photos,
@@ -11,6 +10,7 @@ from utils.images.files import (
     pad_to_multiple,
     pair_by_stem,
     read_alpha,
+    read_mask,
     read_photo,
     read_rgba,
     read_size,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, PngImagePlugin, UnidentifiedImageError, features
 
@@ -67,11 +68,14 @@ def open_header(path: AnyPath, max_pixels: int) -> Image.Image:
     return picture
 
 
-def open_picture(path: AnyPath, max_pixels: int, *, eighth: bool = False) -> Image.Image:
+def open_picture(
+    path: AnyPath, max_pixels: int, *, eighth: bool = False, floats: bool = False
+) -> Image.Image:
     """Decode a photo, the first of several, and turn it as its EXIF orientation says.
 
     Args:
         eighth: decode a JPEG at an eighth of its size, where that is at least a pixel.
+        floats: leave a TIFF's; else they become whole numbers of 16 bits.
 
     Raises:
         MissingError, InputError: if it is missing, broken, too large or of another kind (named).
@@ -85,7 +89,7 @@ def open_picture(path: AnyPath, max_pixels: int, *, eighth: bool = False) -> Ima
         picture.load()
         turn = TURNS.get(orientation(picture))
         if picture.mode == "F" or picture.mode.startswith("I"):
-            picture = _as_16_bits(picture, path)
+            picture = _as_16_bits(picture, path, floats)
         return picture if turn is None else picture.transpose(turn)
 
 
@@ -175,8 +179,8 @@ def _count_pictures(picture: Image.Image) -> int:
         raise EOFError("a later page is missing") from error
 
 
-def _as_16_bits(picture: Image.Image, path: AnyPath) -> Image.Image:
-    """A grey picture of 16 or 32 bits, whole numbers or floats in [0, 1], as one of 16 bits."""
+def _as_16_bits(picture: Image.Image, path: AnyPath, floats: bool) -> Image.Image:
+    """A grey picture of 16 or 32 bits, whole numbers or (unless kept) floats in [0, 1], as 16."""
     values = np.asarray(picture)
     tolerance, top = (FLOAT_TOLERANCE, 1) if picture.mode == "F" else (0, 65535)
     low, high = values.min(), values.max()
@@ -185,6 +189,8 @@ def _as_16_bits(picture: Image.Image, path: AnyPath) -> Image.Image:
             f"{path} has 32 bits and values from {low} to {high}; save it with 8 or 16 bits"
         )
     if picture.mode == "F":
+        if floats:
+            return picture
         values = np.rint(values.clip(0, 1) * 65535)
     values = values.astype(np.uint16)
     if picture.format == "TIFF" and picture.tag_v2.get(PHOTOMETRIC) == 0:  # type: ignore[attr-defined]
@@ -197,6 +203,33 @@ def _as_16_bits(picture: Image.Image, path: AnyPath) -> Image.Image:
 def has_alpha(picture: Image.Image) -> bool:
     """Whether there is a channel, or a palette's colour, that says what is transparent."""
     return picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
+
+
+def read_exactly(path: AnyPath, max_pixels: int) -> np.ndarray:
+    """Read what a file stores, upright: (H, W), (H, W, 3) RGB or, of a cut-out, (H, W, 4).
+
+    Returns:
+        uint8 or uint16; of a TIFF, (H, W) float32 in [0, 1], too.
+
+    Raises:
+        MissingError, InputError: as `open_picture`.
+    """
+    picture = open_picture(path, max_pixels, floats=True)
+    if picture.mode[0] in "IF":
+        return np.asarray(picture)
+    if picture.mode in ("1", "L") and not has_alpha(picture):
+        return np.array(picture.convert("L"))
+    with guard(path), open_header(path, max_pixels) as header:
+        if not any(";16" in str(tile[3]) for tile in header.tile):
+            return np.array(picture.convert("RGBA" if has_alpha(picture) else "RGB"))
+        # Pillow keeps 8 bits of several channels; OpenCV turns all kinds upright but PNG.
+        stored = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+        if stored is None or stored.ndim != 3 or stored.dtype != np.uint16:
+            raise ValueError("16 bits in an unusual form")
+        turn = TURNS.get(orientation(header)) if header.format == "PNG" else None
+    bands = [stored[..., band] for band in (2, 1, 0, 3)[: stored.shape[2]]]
+    pictures = (Image.fromarray(np.ascontiguousarray(band)) for band in bands)
+    return np.dstack([np.asarray(p if turn is None else p.transpose(turn)) for p in pictures])
 
 
 def as_rgb(picture: Image.Image) -> np.ndarray:

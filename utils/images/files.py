@@ -10,7 +10,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from utils.errors import InputError, MissingError, listing
 from utils.files import AnyPath, atomic_path
@@ -18,9 +17,9 @@ from utils.images.decode import (
     KINDS,
     as_rgb,
     guard,
-    has_alpha,
     open_header,
     open_picture,
+    read_exactly,
     to_integers,
     upright_size,
 )
@@ -49,52 +48,54 @@ def read_photo(path: AnyPath, max_pixels: int = MAX_PIXELS, *, eighth: bool = Fa
 
 
 def read_alpha(path: AnyPath) -> np.ndarray:
-    """Read an alpha mask or a trimap: (H, W) uint8. 16-bit masks are scaled to 8 bits.
+    """Read an alpha mask or a trimap: (H, W) uint8. Masks of more bits are scaled to 8.
 
     Raises:
-        MissingError, InputError: as `read_photo`; and if the mask has colours or an alpha channel
-            of its own, or is opaque nowhere near (see `refuse_faint`).
+        MissingError, InputError: as `read_mask`; and if the mask has an alpha channel of its own.
     """
-    picture = open_picture(path, MAX_PIXELS)
-    if has_alpha(picture):
-        raise InputError(
-            f"{path} has an alpha channel (mode {picture.mode}); a mask is one grey channel: "
-            "save that channel as a grey PNG"
-        )
-    mask = grey_values(picture, path)
+    return to_integers(read_mask(path, cutouts=False))
+
+
+def read_mask(path: AnyPath, *, cutouts: bool) -> np.ndarray:
+    """Read a mask as it is stored: (H, W) uint8, uint16 or, of a TIFF, float32 in [0, 1].
+
+    Args:
+        cutouts: whether the alpha channel of a cut-out is taken, or refused.
+
+    Raises:
+        MissingError, InputError: as `read_photo`; and if the mask has colours, a cut-out is opaque
+            everywhere, or the mask opaque nowhere near (see `refuse_faint`).
+    """
+    mask = read_exactly(path, MAX_PIXELS)
+    if mask.shape[2:] == (4,):
+        mask, opaque = np.ascontiguousarray(mask[..., 3]), np.iinfo(mask.dtype).max
+        if not cutouts or mask.min() == opaque:
+            what = "that is opaque everywhere" if cutouts else "of its own"
+            raise InputError(f"{path} has an alpha channel {what}; save the mask as a grey PNG")
+    elif mask.ndim == 3:
+        if np.ptp(to_integers(mask), axis=2).max() > GREY_TOLERANCE:
+            raise InputError(f"{path} has colours; save the mask as a grey PNG")
+        mask = np.ascontiguousarray(mask[..., 1])
     refuse_faint(mask, path)
-    return to_integers(mask)
-
-
-def grey_values(picture: Image.Image, path: AnyPath) -> np.ndarray:
-    """Return (H, W) uint8 or uint16 of a picture of `open_picture` without alpha channel.
-
-    Raises:
-        InputError: it has colours.
-    """
-    if picture.mode.startswith("I"):
-        return np.asarray(picture)
-    if picture.mode in ("1", "L"):
-        return np.array(picture.convert("L"))
-    colours = np.array(picture.convert("RGB"))
-    if np.ptp(colours, axis=2).max() > GREY_TOLERANCE:
-        raise InputError(f"{path} has colours; a mask is one grey channel")
-    return np.ascontiguousarray(colours[..., 1])
+    return mask
 
 
 def refuse_faint(mask: np.ndarray, path: AnyPath) -> None:
-    """Refuse a mask of 0 and 1, and 8-bit values in 16 bits.
+    """Refuse whole numbers that were stored with more bits than they have: 1, 8, 10 or 12.
 
     Args:
-        mask: (H, W) uint8 or uint16.
+        mask: (H, W) of any type.
         path: it was read from; for the message.
 
     Raises:
-        InputError: no pixel reaches more than 1/255 of the type's range, but some are not 0.
+        InputError: no pixel reaches more than 1/255 of the type's range, but some are not 0; or
+            the highest of 16 bits is that of 10 or 12.
     """
+    if mask.dtype.kind != "u":
+        return
     highest, top = int(mask.max()), int(np.iinfo(mask.dtype).max)
-    if 0 < highest <= top // 255:
-        remedy = f"multiply it by {top}" if highest == 1 else "scale it, or save it with 8 bits"
+    if 0 < highest <= top // 255 or (highest in (1023, 4095) and top == 65535):
+        remedy = f"multiply it by {top}" if highest == 1 else f"scale it so that opaque is {top}"
         raise InputError(f"{path} has no value above {highest} of {top}; {remedy}")
 
 
@@ -105,14 +106,11 @@ def read_rgba(path: AnyPath) -> np.ndarray:
         MissingError, InputError: as `read_photo`; and if it has no alpha channel, or one that is
             opaque nowhere near.
     """
-    picture = open_picture(path, MAX_PIXELS)
-    if not has_alpha(picture):
-        raise InputError(
-            f"{path} has no alpha channel (mode {picture.mode}); expected an RGBA cut-out"
-        )
-    cutout = np.array(picture.convert("RGBA"))
+    cutout = read_exactly(path, MAX_PIXELS)
+    if cutout.shape[2:] != (4,):
+        raise InputError(f"{path} has no alpha channel; expected an RGBA cut-out")
     refuse_faint(cutout[..., 3], path)
-    return cutout
+    return to_integers(cutout)
 
 
 def read_size(path: AnyPath) -> tuple[int, int]:

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, PngImagePlugin, features
 from scipy import ndimage
 
+from data.predictions import read_prediction
 from utils.errors import InputError, MissingError
 from utils.images import (
     list_images,
@@ -160,6 +161,83 @@ def test_masks_that_are_none(tmp_path, photo, grey):
     write_image(tmp_path / "shallow.png", grey.astype(np.uint16))
     with pytest.raises(InputError, match=r"shallow\.png has no value above 255 of 65535; scale"):
         read_alpha(tmp_path / "shallow.png")
+
+
+READERS = {1: (read_alpha, read_prediction), 3: (read_alpha, read_prediction)}
+READERS[4] = (read_rgba, read_prediction)
+
+
+@pytest.mark.parametrize("highest", [1, 255, 257, 1023, 4095])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("name", ["mask.png", "mask.tif"])
+def test_16_bits_that_hold_fewer_are_refused_by_every_reader(tmp_path, highest, channels, name):
+    mask = np.zeros((4, 5), np.uint16)
+    mask[1:, :3] = highest
+    cv2.imwrite(str(tmp_path / name), np.dstack([mask] * channels))
+    for read in READERS[channels]:
+        with pytest.raises(InputError, match=rf"{name} has no value above {highest} of 65535; "):
+            read(tmp_path / name)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    ("name", "bits"), [("m.png", 8), ("m.png", 16), ("m.tif", 8), ("m.tif", 16), ("m.webp", 8)]
+)
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_masks_turn_as_photos_do(tmp_path, grey, orientation, name, bits, channels):
+    stored = grey.astype(np.uint16) * 257 if bits == 16 else grey
+    tag = struct.pack("<HHII", 0x0112, 3, 1, orientation)
+    cv2.imwrite(
+        str(tmp_path / name),
+        np.dstack([stored] * channels),
+        [cv2.IMWRITE_TIFF_COMPRESSION, 1, cv2.IMWRITE_WEBP_QUALITY, 101],
+    )
+    content = (tmp_path / name).read_bytes()
+    if name == "m.tif":  # in the place of a tag without which it is as well
+        start = struct.unpack("<I", content[4:8])[0] + 2
+        count = struct.unpack("<H", content[start - 2 : start])[0]
+        entries = [content[start + 12 * i :][:12] for i in range(count)]
+        dispensable = next(entry for entry in entries if entry[:2] in (b"\x1c\x01", b"\x53\x01"))
+        entries[entries.index(dispensable)] = tag
+        entries.sort(key=lambda entry: struct.unpack("<H", entry[:2])[0])
+        content = content[:start] + b"".join(entries) + content[start + 12 * count :]
+    else:
+        exif = b"II*\0\x08\0\0\0\1\0" + tag + bytes(4)
+        if name == "m.png":
+            chunk = b"eXIf" + exif
+            chunk = struct.pack(">I", len(exif)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+            content = content[:33] + chunk + content[33:]
+        else:
+            Image.open(tmp_path / name).save(tmp_path / name, exif=exif, lossless=True, exact=True)
+            content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content)
+    assert read_size(tmp_path / name) == read_photo(tmp_path / name).shape[:2]
+    for read in READERS[channels]:
+        found = read(tmp_path / name)
+        found = found[..., 3] if found.ndim == 3 else found
+        upright = read_photo(tmp_path / name)[..., 0]
+        np.testing.assert_array_equal(to_integers(found), upright)
+
+
+def test_16_bits_of_several_channels_are_kept(tmp_path, photo):
+    deep = np.arange(20, dtype=np.uint16).reshape(4, 5) * 3000
+    for name in ("a.png", "a.tif"):
+        for array in (np.dstack([deep] * 3), np.dstack([deep // 2] * 3 + [deep])):
+            cv2.imwrite(str(tmp_path / name), array)
+            np.testing.assert_array_equal(read_prediction(tmp_path / name), deep)
+    cv2.imwrite(str(tmp_path / "colours.png"), photo.astype(np.uint16) * 257)
+    with pytest.raises(InputError, match=r"colours\.png has colours"):
+        read_prediction(tmp_path / "colours.png")
+
+
+@pytest.mark.parametrize("kind", ["tif", "jpg"])
+def test_a_grey_cmyk_picture_is_a_mask(tmp_path, grey, kind):
+    ink = np.dstack([np.zeros_like(grey)] * 3 + [255 - grey])
+    Image.fromarray(ink, "CMYK").save(
+        tmp_path / f"a.{kind}", **({"quality": 100} if kind == "jpg" else {})
+    )
+    for read in READERS[1]:
+        assert np.abs(read(tmp_path / f"a.{kind}").astype(int) - grey).max() <= 4
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
