@@ -78,10 +78,8 @@ def open_training_set(settings: RunSettings) -> TrainingSet:
     if not data.no_p3m:
         parts.append((P3MDataset(data.data_root, "train"), 1, 1.0))
     count = len(data.portraits)
-    repeats, edges = (
-        values * count if len(values) == 1 else values
-        for values in (data.portrait_repeat, data.edge_weight)
-    )
+    repeats = data.portrait_repeat * (count if len(data.portrait_repeat) == 1 else 1)
+    edges = data.edge_weight * (count if len(data.edge_weight) == 1 else 1)
     parts += zip(open_portraits(data), repeats, edges, strict=True)
     standard = data.data_root / "BG-20K" / "train"
     dataset = TrainingSet(
