@@ -132,10 +132,12 @@ def test_pictures(tmp_path, kind):
     assert (tmp_path / "new" / "text").read_text() == "whole"
     for place, message in (
         ("new", "new is a folder"),
-        ("new/text/a", "new/text can't be made, for a file"),
+        ("new/text/a", "new/text can't be made, for a file is in its place; move it"),
     ):
         with pytest.raises(InputError, match=message), atomic_path(kind(tmp_path / place)):
             pass
+        with pytest.raises(InputError, match=message):  # before any work is done
+            keep_existing(kind(tmp_path / place), overwrite=True)
 
 
 @pytest.mark.parametrize("kind", [str, Path])

@@ -20,7 +20,9 @@ def make_folder(path: AnyPath) -> None:
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        raise InputError(f"folder {path} can't be made, for a file is in its place") from error
+        raise InputError(
+            f"folder {path} can't be made, for a file is in its place; move it, or name another"
+        ) from error
 
 
 @contextmanager
@@ -36,9 +38,7 @@ def atomic_path(path: AnyPath) -> Iterator[Path]:
         OSError: the disk is full (the file is named), or the folder can't be written.
     """
     path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; a file is to be written there: move it away")
-    make_folder(path.parent)
+    _make_place(path)
     handle, name = tempfile.mkstemp(
         prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent
     )
@@ -57,10 +57,21 @@ def atomic_path(path: AnyPath) -> Iterator[Path]:
 
 
 def keep_existing(output: AnyPath, overwrite: bool) -> None:
-    """Raise InputError if `output` is there and may not be replaced, before any work is done."""
+    """Before any work is done, make the folder of `output`.
+
+    Raises:
+        InputError: as `atomic_path`, or `output` is there and may not be replaced.
+    """
+    _make_place(Path(output))
     if Path(output).exists() and not overwrite:
         remedy = "--overwrite replaces it, --output names another"
         raise InputError(f"{output} is there already; {remedy}")
+
+
+def _make_place(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; a file is to be written there: move it away")
+    make_folder(path.parent)
 
 
 def refuse_stand_in(path: AnyPath, what: str) -> None:

@@ -35,11 +35,11 @@ def memory_told(what: str, remedy: str) -> Iterator[None]:
     """
     try:
         yield
-    except (RuntimeError, MemoryError) as error:
-        text = f"{type(error).__name__}: {error}"  # NumPy and PyTorch have errors of their own
-        words = ("MemoryError", "DefaultCPUAllocator", "out of memory")
+    except Exception as error:  # NumPy, PyTorch and OpenCV have errors of their own
+        text = f"{type(error).__name__}: {error}"
+        words = ("MemoryError", "DefaultCPUAllocator", "out of memory", "Insufficient memory")
         if not any(word in text for word in words):
             raise
-        on_gpu = "OutOfMemoryError" in text or "CUDA" in text
+        on_gpu = text.startswith("OutOfMemoryError") or "CUDA" in text
         whose = "the GPU's memory" if on_gpu else "memory"
         raise InputError(f"{what} does not fit into {whose}; {remedy}") from error

@@ -21,6 +21,7 @@ VIDEO_ENDINGS = READ_ENDINGS
 CAMERA = re.compile(r"camera:(\d+)")
 KINDS = ("alpha", "cutout", "foreground", "composite", "trimap")
 PHOTO_FORMATS = ("png", "webp", "tiff")
+MAX_NAME = 255  # bytes, of a file's name on nearly every disk
 VIDEO_FORMATS = ("prores", "vp9", "png")
 
 
@@ -84,8 +85,9 @@ def find_sources(
     """
     path, skip = Path(text), Path(skip) if skip else None
     if text == "-":
-        listed = [Path(line) for line in (line.strip("\r\n") for line in lines) if line.strip()]
-        sources = [Media(path, path.relative_to(path.anchor)) for path in listed]
+        listed = (Path(line) for line in (line.strip("\r\n") for line in lines) if line.strip())
+        once = dict.fromkeys(listed)  # a path may be given twice
+        sources = [Media(path, path.relative_to(path.anchor)) for path in once]
     elif CAMERA.fullmatch(text):
         sources = [Media(path, Path(text.replace(":", "")))]
     elif path.is_dir():
@@ -174,7 +176,7 @@ def plan_job(source: Media, output: AnyPath, kinds: Sequence[str], formats: Form
 
     Raises:
         InputError: a path that would leave the output folder, an output that is the input, or a
-            kind that the ending can't hold.
+            kind that the ending can't hold; a name that is too long.
     """
     output = Path(output)
     if output_is_file(output):
@@ -197,6 +199,8 @@ def plan_job(source: Media, output: AnyPath, kinds: Sequence[str], formats: Form
     for kind, path in outputs.items():
         if kind in ("alpha", "cutout", "trimap") and path.suffix.lower() in (".jpg", ".jpeg"):
             raise InputError(f"{path} can't hold {kind} without loss; use .png, .webp or .tiff")
+        if len(os.fsencode(path.name)) > MAX_NAME:
+            raise InputError(f"{source.path}: the name of {path} would be too long; shorten it")
         if realpath(path) == realpath(source.path):
             raise InputError(f"{path} is the input itself; name another --output")
     return Job(source.path, outputs)

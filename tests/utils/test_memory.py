@@ -1,6 +1,7 @@
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -47,6 +48,7 @@ def on_a_gpu():
         (on_a_gpu, "^a step does not fit into the GPU's memory; shrink it$"),
         (lambda: torch.empty(2**60), "^a step does not fit into memory; shrink it$"),
         (lambda: np.empty(2**58), "^a step does not fit into memory; shrink it$"),
+        (lambda: cv2.resize(np.zeros((1, 1)), (2**22, 2**22)), "^a step does not fit into memory;"),
         (lambda: bytearray(2**60), "^a step does not fit into memory; shrink it$"),
     ],
 )

@@ -65,7 +65,7 @@ def test_glob_keeps_the_tree_below_its_fixed_part(photos):
 
 
 def test_list_of_paths(photos):
-    lines = ["photos/b.jpg\n", "\n", f"{photos}/a.PNG\n"]
+    lines = ["photos/b.jpg\n", "\n", f"{photos}/a.PNG\n", "photos/b.jpg\r\n", "./photos//b.jpg"]
     assert names(find_sources("-", lines)) == ["photos/b.jpg", str(photos / "a.PNG")[1:]]
 
 
@@ -98,11 +98,15 @@ def test_outputs_keep_the_tree(photos, tmp_path):
 
 @pytest.mark.parametrize(
     ("relative", "words"),
-    [("../b.jpg", "outside"), ("b.jpeg", "both be written")],
+    [
+        ("../b.jpg", "outside"),
+        ("b.jpeg", "both be written"),
+        (f"{'é' * 125}n.jpg", "too long; shorten it"),
+    ],
 )
 def test_one_bad_path_does_not_stop_the_rest(tmp_path, relative, words):
     sources = [Media(Path("b.jpg"), Path("b.jpg")), Media(Path("x", relative), Path(relative))]
-    jobs, errors = plan_jobs(sources, tmp_path, ["alpha"], Formats())
+    jobs, errors = plan_jobs(sources, tmp_path, ["alpha"], Formats("tiff"))
     assert [job.source for job in jobs] == [Path("b.jpg")]
     assert len(errors) == 1 and words in str(errors[0]) and relative in str(errors[0])
 
