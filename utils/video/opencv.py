@@ -44,7 +44,7 @@ class CvReader:
 
     def __init__(self, source: AnyPath | int, capture: cv2.VideoCapture, tell: Tell) -> None:
         self._live = isinstance(source, int)
-        self.name = f"camera:{source}" if self._live else str(source)
+        self.name = f"camera:{source}" if isinstance(source, int) else str(source)
         self._tell = tell
         self._capture = capture
         header = Header() if isinstance(source, int) else read_header(source)
@@ -52,34 +52,34 @@ class CvReader:
         capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
         if not colour.shown_by_all(header.primaries, header.transfer):
             tell(f"{self.name} is HDR, which OpenCV can't show as it should be: {REMEDY}")
-        found, first = capture.read()
+        found, self._first = capture.read()
         if not found:
             raise InputError(
                 f"{self.name} can't be opened; is it there and free?"
                 if self._live
                 else f"{self.name} can't be read as a video: broken, or PyAV is needed: {REMEDY}"
             )
-        self._first = first
-        self.size: tuple[int, int] = upright(first, self._display).shape[:2]
-        self.look = Look(self._pixel_aspect())
-        wanted = colour.matrix_number(header.matrix, header.primaries, *first.shape[:2])
-        told = header.matrix == colour.BT709 and VERSION >= (4, 13)  # older ones take no notice
-        luma = not self._live and not NO_BT709.search(self._code("FOURCC", "CODEC_PIXEL_FORMAT"))
-        self._mend = luma and wanted == colour.BT709 and not told
+        self.size: tuple[int, int] = upright(self._first, self._display).shape[:2]
+        across, down = (max(0, self._number(f"SAR_{name}")) or 1 for name in ("NUM", "DEN"))
+        aspect = Fraction(across, down)
+        self.look = Look(1 / aspect if turns_aside(self._display) else aspect)
+        self._mend = not self._live and self._is_misread(header)
         rate = capture.get(cv2.CAP_PROP_FPS)
         self.rate = Fraction(rate if 1 <= rate <= 1000 else 25).limit_denominator(1001)
-        self.count = 0 if self._live else max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        self.count = 0 if self._live else max(0, self._number("FRAME_COUNT"))
 
-    def _code(self, *names: str) -> bytes:
-        """The four letters of each of these properties."""
-        numbers = [int(self._capture.get(getattr(cv2, f"CAP_PROP_{name}"))) for name in names]
-        return b" ".join((number & 0xFFFFFFFF).to_bytes(4, "little") for number in numbers)
+    def _number(self, name: str) -> int:
+        return int(self._capture.get(getattr(cv2, f"CAP_PROP_{name}")))
 
-    def _pixel_aspect(self) -> Fraction:
-        names = (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN)
-        across, down = (max(0, int(self._capture.get(name))) for name in names)
-        across, down = (down, across) if turns_aside(self._display) else (across, down)
-        return Fraction(across, down) if across and down else Fraction(1)
+    def _is_misread(self, header: Header) -> bool:
+        """Whether the numbers are BT.709's, and OpenCV makes colours of them by BT.601."""
+        codes = (self._number(name) & 0xFFFFFFFF for name in ("FOURCC", "CODEC_PIXEL_FORMAT"))
+        if NO_BT709.search(b" ".join(code.to_bytes(4, "little") for code in codes)):
+            return False
+        matrix = stream_matrix(self.name) if header.matrix == colour.UNKNOWN else header.matrix
+        wanted = colour.matrix_number(matrix, header.primaries, *self._first.shape[:2])
+        told = matrix == colour.BT709 and VERSION >= (4, 13)  # older ones take no notice
+        return wanted == colour.BT709 and not told
 
     def __iter__(self) -> Iterator[Frame]:
         found, picture, number = True, self._first, 0
@@ -122,6 +122,25 @@ def read_video_or_camera(source: AnyPath | int, tell: Tell) -> Iterator[CvReader
         yield CvReader(source, capture, tell)
     finally:
         capture.release()
+
+
+def stream_matrix(path: AnyPath) -> int:
+    """The matrix that the first picture's H.264, HEVC or ProRes names; UNKNOWN if it is none.
+
+    In the former two its place depends on all that stands before; but primaries, transfer and
+    matrix of SDR follow bits that say so, and no such pattern comes up by chance.
+    """
+    capture = cv2.VideoCapture(plain_name(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
+    found, packet = capture.read()  # as it stands in the file
+    content = packet.tobytes() if found else b""
+    if content[4:8] == b"icpf":
+        return content[24]
+    if start := re.search(b"\0\0\1(?:[\x27\x47\x67]|\x42\1)", content):
+        sequence = content[start.end() :][:160].replace(b"\0\0\3", b"\0\0")
+        bits = f"{int.from_bytes(sequence, 'big'):b}"
+        if named := re.search("1[01]{4}1" + 3 * "(0000(?:0001|0010|01[01]{2}|1101))", bits):
+            return int(named[3], 2)
+    return colour.UNKNOWN
 
 
 class CvWriter:
