@@ -15,6 +15,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,28 +35,43 @@ def main() -> None:
     parser.add_argument("--portraits", type=number(int, 1), default=24, help="drawn to train on")
     parser.add_argument("--steps", type=number(int, 2 * INTERVAL), default=4 * INTERVAL)
     args, flags = parser.parse_known_args()
+    flags = ["--log_every", str(INTERVAL), *flags]
+    curves = train_on_drawn(flags, args.crop_size, args.steps, args.portraits)
+    for name, values in curves.items():
+        if name.startswith("speed/") or name == "train/refined_cells":
+            print(f"{name.partition('/')[2]:20}{values[1:].mean():8.4g}")
+
+
+def train_on_drawn(
+    flags: Sequence[str], crop_size: int, steps: int, portraits: int = 24
+) -> dict[str, np.ndarray]:
+    """Have train.py train on portraits drawn for the purpose.
+
+    Args:
+        flags: train.py's, which come after `demo` and batches of 8.
+
+    Returns:
+        the curves that it wrote for TensorBoard, by name.
+
+    Raises:
+        subprocess.CalledProcessError: train.py failed; it has said why.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        data, run = Path(folder, "data"), Path(folder, "run")
+        data, run, size = Path(folder, "data"), Path(folder, "run"), crop_size * 5 // 4
         generate(
-            data,
-            num_train=args.portraits,
-            num_test=0,
-            size=args.crop_size * 5 // 4,
-            seed=0,
-            num_workers=count_cores(),
+            data, num_train=portraits, num_test=0, size=size, seed=0, num_workers=count_cores()
         )
         options = f"""
-            --data_root {data} --train_dir {run} --crop_size {args.crop_size}
-            --max_steps {args.steps} --log_every {INTERVAL} --val_every 0 --panel_every 0
-            --model_version demo --batch_size 8
+            --data_root {data} --train_dir {run} --crop_size {crop_size} --max_steps {steps}
+            --val_every 0 --panel_every 0 --model_version demo --batch_size 8
         """
         subprocess.run([sys.executable, "train.py", *options.split(), *flags], check=True)
-        events = EventAccumulator(str(run / "logger"))
+        events = EventAccumulator(str(run / "logger"), {"scalars": 0})
         events.Reload()
-        for tag in events.Tags()["scalars"]:
-            if tag.startswith("speed/") or tag == "train/refined_cells":
-                points = [event.value for event in events.Scalars(tag)]
-                print(f"{tag.partition('/')[2]:20}{np.mean(points[1:]):8.4g}")
+        return {
+            name: np.array([event.value for event in events.Scalars(name)])
+            for name in events.Tags()["scalars"]
+        }
 
 
 if __name__ == "__main__":

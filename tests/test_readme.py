@@ -59,6 +59,9 @@ NOT_RUN = {
     "pip install pre-commit": "downloads a package",
     "pre-commit install": "needs that package; see tests/test_repository.py",
     "python demo_page.py --port 7860": "serves until it is stopped; see tests/test_demo_page.py",
+    "python -m benchmarks.gpu --output gpu_results": (
+        "minutes, made for a GPU; see tests/benchmarks/test_gpu.py"
+    ),
     "tensorboard --logdir ./train_root/paper/logger": "serves until it is stopped",
     "python export_onnx.py --output lpm.onnx": "a minute; see tests/engine/export/test_export.py",
     "python predict.py --checkpoint lpm.onnx --input photos --output mattes --skip_existing": (
@@ -101,9 +104,12 @@ def test_blocks_of_python_run_word_for_word(folder, monkeypatch, block):
 
 @pytest.mark.parametrize("line", [line for line in NOT_RUN if line.startswith("python ")])
 def test_options_of_lines_that_do_not_run_exist(line, monkeypatch, capsys):
-    script = line.split()[1]
+    script, module, *_ = line.split()[1:]
     monkeypatch.setattr("sys.argv", [script, "--help"])
     with pytest.raises(SystemExit):
-        runpy.run_path(str(ROOT / script), run_name="__main__")
+        if script == "-m":
+            runpy.run_module(module, run_name="__main__")
+        else:
+            runpy.run_path(str(ROOT / script), run_name="__main__")
     given = {word for word in line.split() if word.startswith("--")}
     assert given <= set(re.findall(r"--\w+", capsys.readouterr().out))

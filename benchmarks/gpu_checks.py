@@ -1,0 +1,221 @@
+"""The checks of benchmarks/gpu.py: what each path gives and takes on one device."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from benchmarks.bench_train import train_on_drawn
+from engine.profiling.measuring import measure_peak, measure_time, synchronise
+from engine.profiling.profile import portrait_maps
+from models import CONFIGS, MattingModel, build_model, prepare
+from models.refinement import REGION
+from models.regions import nearest_cells
+
+Figures = dict[str, float | str]
+CPU = torch.device("cpu")
+SIZES = {"HD": (1152, 1792), "4K": (2304, 3456), "8K": (4352, 7680)}  # 8K is 4320x7680, padded
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What the checks share: the paper's network and large photos on a GPU, small ones on a CPU."""
+
+    device: torch.device
+
+    @property
+    def on_gpu(self) -> bool:
+        return self.device.type == "cuda"
+
+    def network(self, precision: str, device: torch.device | None = None, **more: bool) -> Any:
+        """For inference, with random weights, the same each time."""
+        torch.manual_seed(0)
+        model = build_model(CONFIGS["model" if self.on_gpu else "demo"]).eval()
+        return prepare(model.to(device or self.device), precision, **more)
+
+    def photo(self, size: str) -> Tensor:
+        """(1, 3, H, W) in [0, 1], channels last."""
+        H, W = SIZES[size] if self.on_gpu else (256, 384)
+        image = torch.rand(1, H, W, 3, generator=torch.Generator().manual_seed(0))
+        return image.to(self.device).permute(0, 3, 1, 2)
+
+    def trimap(self, image: Tensor, unknown: float) -> Tensor:
+        """(1, 3, h, w) scores that call so many percent of the cells unknown."""
+        inside, band = portrait_maps((image.shape[2] // REGION, image.shape[3] // REGION), unknown)
+        scores = np.stack([~inside, 2 * band, inside]).astype(np.float32)
+        return torch.from_numpy(scores)[None].to(self.device)
+
+    def time(self, run: Callable[[], Any]) -> Figures:
+        """Milliseconds in the median and the 90th percentile of 2 seconds, warmed up."""
+        for _ in range(4):
+            run()
+        timing = measure_time(run, self.device, 2 if self.on_gpu else 0)
+        return {"ms": 1000 * timing.median, "ms, 90th percentile": 1000 * timing.high}
+
+    def train(self, *flags: str, on: str = "", steps: int = 20, size: int = 384) -> dict[str, Any]:
+        """What train.py writes for TensorBoard; on: the numbers of the GPUs, none for the CPU."""
+        words = ["--gpus", *on.split(), "--no_pretrained", "--log_every", "1", *flags]
+        return train_on_drawn(words, size if self.on_gpu else 128, steps if self.on_gpu else 4)
+
+    @property
+    def here(self) -> str:
+        return "0" if self.on_gpu else ""
+
+
+def whole(network: MattingModel, image: Tensor, trimaps: Iterable[Tensor]) -> Tensor:
+    """(1, 1, H, W): the coarse network, then the cells refined that the next trimap asks for."""
+    alpha = network.coarse(image).alpha_logits[-1].sigmoid()
+    return network.refine(image, alpha, next(iter(trimaps)))
+
+
+def agreement(bench: Bench) -> Figures:
+    """How far an alpha is from the CPU's in float32."""
+    image = bench.photo("HD")
+    trimap = bench.trimap(image, 7)
+    truth = whole(bench.network("fp32", CPU), image.cpu(), [trimap.cpu()])
+    found: Figures = {}
+    for precision in ("fp32", "bf16", "fp16") if bench.on_gpu else ("fp32", "bf16"):
+        alpha = whole(bench.network(precision), image, [trimap]).float().cpu()
+        difference = (alpha - truth).abs()
+        found[f"{precision}, mean difference"] = difference.mean().item()
+        found[f"{precision}, largest difference"] = difference.max().item()
+    return found
+
+
+def neighbours(bench: Bench) -> Figures:
+    """Neighbours that are not the CPU's, in 20 random sets of cells."""
+    random, wrong, shape = torch.Generator().manual_seed(0), 0, (2, 90, 160)
+    for number in range(1, 21):
+        cells = (torch.rand(shape, generator=random) < 0.01 * number).nonzero()
+        found = nearest_cells(cells.to(bench.device), shape, 8).cpu()
+        wrong += int((found != nearest_cells(cells, shape, 8)).sum())
+    return {"differing": wrong}
+
+
+def graphs(bench: Bench) -> Figures:
+    """Replayed kernels against launched ones, at HD."""
+    if not bench.on_gpu:
+        return {"left out": "needs a GPU"}
+    image = bench.photo("HD")
+    trimap, found = bench.trimap(image, 7), Figures()
+    for precision in ("fp32", "bf16", "fp16"):
+        answers = []
+        for name, on in (("launched", False), ("replayed", True)):
+            run = partial(whole, bench.network(precision, cuda_graphs=on), image, [trimap])
+            found |= {f"{precision}, {name}, {key}": v for key, v in bench.time(run).items()}
+            answers.append(run())
+        found[f"{precision}, difference"] = (answers[0] - answers[1]).abs().max().item()
+    return found
+
+
+def latency(bench: Bench) -> Figures:
+    """From image to alpha on the device; some 7 % are unknown, never the same number in a row."""
+    found: Figures = {}
+    for size in SIZES:
+        image, random = bench.photo(size), np.random.default_rng(0)
+        trimaps = cycle([bench.trimap(image, random.uniform(6, 8)) for _ in range(20)])
+        for precision in ("fp32", "bf16"):
+            run = partial(whole, bench.network(precision), image, trimaps)
+            found |= {f"{size}, {precision}, {key}": v for key, v in bench.time(run).items()}
+            found[f"{size}, {precision}, peak GB"] = (measure_peak(run, bench.device) or 0) / 1e9
+    return found
+
+
+def numbers(bench: Bench) -> Figures:
+    """HD photos of 200 numbers of regions, none seen before, against 200 of one number."""
+    image, network = bench.photo("HD"), bench.network("bf16")
+    count, found = 200 if bench.on_gpu else 3, Figures()
+    for name, spread in (("one", 0), ("different", 2)):
+        shares = np.linspace(7 - spread, 7 + spread, count)
+        trimaps = iter([bench.trimap(image, 7), *(bench.trimap(image, x) for x in shares)])
+        whole(network, image, trimaps)
+        synchronise(bench.device)
+        start = time.perf_counter()
+        for _ in range(count):
+            whole(network, image, trimaps)
+        synchronise(bench.device)
+        found[f"{name}, ms a photo"] = 1000 * (time.perf_counter() - start) / count
+    return found
+
+
+def first_steps(bench: Bench) -> Figures:
+    """The losses of 4 steps in float32, and how far they are from the CPU's."""
+    flags = "--precision", "fp32", "--batch_size", "4"
+    here, there = (bench.train(*flags, on=on, steps=4)["loss/total"] for on in (bench.here, ""))
+    return {
+        f"step {number}, {name}": value
+        for number, pair in enumerate(zip(here, abs(here / there - 1), strict=True), start=1)
+        for name, value in zip(("loss", "relative difference"), map(float, pair), strict=True)
+    }
+
+
+def half_precision(bench: Bench) -> Figures:
+    """fp16: steps whose gradient overflowed, which the scaler skips; and the last loss."""
+    if not bench.on_gpu:
+        return {"left out": "needs a GPU"}
+    found = bench.train("--precision", "fp16", on="0", steps=40)
+    skipped = int((~np.isfinite(found["train/gradient_norm"])).sum())
+    return {"skipped of 40": skipped, "last loss": float(found["loss/total"][-1])}
+
+
+def training(bench: Bench) -> Figures:
+    """The paper's step: 8 samples of 896x896, with its wait for data and without."""
+    name = "model" if bench.on_gpu else "demo"
+    found = bench.train("--model_version", name, on=bench.here, steps=40, size=896)
+    seconds, share = (
+        float(np.median(found[f"speed/{key}"][len(found["loss/total"]) // 2 :]))
+        for key in ("step_seconds", "data_wait_share")
+    )
+    return {
+        "ms a step": 1000 * seconds,
+        "ms without the wait for data": 1000 * seconds * (1 - share),
+        "data-wait, %": 100 * share,
+        "GB": float(found.get("speed/gpu_memory_gb", [0])[-1]),
+    }
+
+
+def two_gpus(bench: Bench) -> Figures:
+    """The losses of 4 steps on two GPUs against one."""
+    if torch.cuda.device_count() < 2:
+        return {"left out": "needs two GPUs"}
+    one, two = (
+        bench.train("--precision", "fp32", on=on, steps=4)["loss/total"] for on in ("0", "0 1")
+    )
+    return {"largest relative difference": float(abs(two / one - 1).max())}
+
+
+def bias_gradient(bench: Bench) -> Figures:
+    """The position bias of 25,000 regions, forward and backward: looked up, as it is, against a
+    product with one-hot rows.
+    """
+    entries = torch.randint(50, (25_000 if bench.on_gpu else 250, 9, 9), device=bench.device)
+    bias = torch.zeros(50, 4, device=bench.device, requires_grad=True)
+    gradient = torch.rand(*entries.shape, 4, device=bench.device)
+    ways: dict[str, Callable[[], Tensor]] = {
+        "looked up": lambda: F.embedding(entries, bias),
+        "one-hot": lambda: F.one_hot(entries, 50).float() @ bias,
+    }
+    found: Figures = {}
+    for name, way in ways.items():
+        taken = bench.time(partial(_backward, way, gradient))
+        found |= {f"{name}, {key}": value for key, value in taken.items()}
+    return found
+
+
+def _backward(way: Callable[[], Tensor], gradient: Tensor) -> None:
+    way().backward(gradient)
+
+
+_INFERENCE: list[Callable[[Bench], Figures]] = [agreement, neighbours, graphs, latency, numbers]
+_TRAINING = [bias_gradient, first_steps, half_precision, training, two_gpus]
+CHECKS = {f.__name__: torch.inference_mode()(f) for f in _INFERENCE}
+CHECKS |= {f.__name__: f for f in _TRAINING}
