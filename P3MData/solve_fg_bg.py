@@ -8,7 +8,7 @@ them. A run that was stopped, even killed, goes on with --resume: each file is t
 all, and a portrait counts as done once both of its files are there.
 
 --cache then keeps the same pixels unpacked in fg_raw and bg_raw, where training reads them instead:
-faster, for 9.3 MB a portrait of 1440x1080. It goes on where it was stopped, and --cache after new
+faster, for 9.3 MB a portrait of 1440x1080. It goes on where it was stopped, and --cache after other
 PNGs renews theirs.
 
 Memory: a process takes at most about 1.4 GB with the multilevel method and 1.8 GB with the closed
@@ -29,7 +29,7 @@ from data.foregrounds import SOLVED, keep_raw, solve_portrait
 from P3MData.layout import folders, made_by
 from utils.arguments import OneSentenceParser
 from utils.errors import InputError, run_script
-from utils.files import AnyPath
+from utils.files import AnyPath, tell_stale
 from utils.foreground import METHODS
 from utils.images import list_images, list_layer, pair_by_stem, read_size
 from utils.parallel import map_files
@@ -71,6 +71,7 @@ def _solved(
                 "rest, or remove them"
             )
     done = set(present["foreground"]) & set(present["background"]) & set(pairs)
+    tell_stale({files[stem]: pairs[stem].values() for files in present.values() for stem in done})
     for stem in sorted(done):
         paths = {"image": pairs[stem]["image"]} | {layer: present[layer][stem] for layer in SOLVED}
         check_sizes({layer: read_size(path) for layer, path in paths.items()}, paths)

@@ -24,9 +24,9 @@ def raw_path(path: AnyPath) -> Path:
 
 
 def has_raw(path: AnyPath) -> bool:
-    """Whether they are, and the picture hasn't changed since."""
+    """Whether they are, and the picture is that of then: of the same time, be it older or newer."""
     raw = raw_path(path)
-    return raw.exists() and raw.stat().st_mtime >= Path(path).stat().st_mtime
+    return raw.exists() and raw.stat().st_mtime_ns == Path(path).stat().st_mtime_ns
 
 
 def _read_colours(path: AnyPath) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -48,6 +49,11 @@ def keep_raw(path: AnyPath) -> None:
     Raises:
         InputError: if the picture can't be read.
     """
+    stated = Path(path).stat()  # of before it is read
     pixels = read_photo(path)
     with atomic_path(raw_path(path)) as temporary:
-        np.save(temporary, pixels)
+        with temporary.open("wb") as file:  # numpy.save doesn't say that the disk is full
+            header = np.lib.format.header_data_from_array_1_0(pixels)
+            np.lib.format.write_array_header_1_0(file, header)
+            file.write(pixels)
+        os.utime(temporary, ns=(stated.st_atime_ns, stated.st_mtime_ns))  # see has_raw

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data.folders import FolderDataset, check_sizes
-from data.foregrounds import solve_portrait
+from data.foregrounds import SOLVED, solve_portrait
 from data.sample import Sample
 from utils.errors import InputError, MissingError, say_once
-from utils.files import AnyPath
+from utils.files import AnyPath, tell_stale
 from utils.images import pair_by_stem, read_size
 from utils.parallel import map_files
 from utils.trimap import TEST_ELLIPSE, trimap_from_alpha
@@ -107,6 +107,8 @@ class PortraitDataset(FolderDataset):
                 missing.append(paths)
         for _ in map_files(solve_portrait, missing, title="foregrounds"):
             pass
+        every = self.paths.values()
+        tell_stale({paths[s]: [paths["image"], paths["alpha"]] for paths in every for s in SOLVED})
 
 
 class TestPortraits(FolderDataset):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -72,6 +72,14 @@ def _make_place(path: Path) -> None:
     if path.is_dir():
         raise InputError(f"{path} is a folder; a file is to be written there: move it away")
     make_folder(path.parent)
+
+
+def tell_stale(made: Mapping[Path, Iterable[Path]]) -> None:
+    """Print one line if files are older than one of those they were made from: {made: sources}."""
+    newest = {path: max(source.stat().st_mtime for source in made[path]) for path in made}
+    if stale := [path for path in made if path.stat().st_mtime < newest[path]]:
+        what = f"{len(stale)} files are older than what they were made from, such as {stale[0]}"
+        print(f"note: {what}; remove those that are to be made anew")
 
 
 def refuse_stand_in(path: AnyPath, what: str) -> None:

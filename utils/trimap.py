@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from utils.errors import InputError
-from utils.files import AnyPath
+from utils.files import AnyPath, tell_stale
 from utils.images import list_images, read_alpha, read_size, write_image
 from utils.parallel import map_files
 
@@ -84,6 +84,7 @@ def write_trimaps(
                 f"{path} is {old[0]}x{old[1]}, but {alphas[stem]} is {new[0]}x{new[1]}; "
                 "remove the trimap, and it is made anew"
             )
+    tell_stale({present[stem]: [Path(alphas[stem])] for stem in present if stem in alphas})
     todo = [(alphas[stem], folder / f"{stem}.png") for stem in alphas if stem not in present]
     job = functools.partial(_write_trimap, read=read)
     return sum(map_files(job, todo, num_workers=num_workers, title=f"trimaps of {folder.parent}"))

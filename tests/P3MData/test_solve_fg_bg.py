@@ -1,6 +1,10 @@
 import os
+import re
 import shutil
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -139,28 +143,63 @@ def test_unpacked_layers_are_the_same_pixels_and_follow_new_pictures(root, monke
         assert np.array_equal(mapped, pixels)
     picture = root / "P3M-10K/train/fg/1.png"
     raw_path(root / "P3M-10K/train/bg/2.png").unlink()
-    os.utime(picture, (picture.stat().st_atime, time.time() + 9))
-    assert not has_raw(picture)
+    for age in (9, -9999):  # a picture from elsewhere may be older
+        os.utime(picture, (picture.stat().st_atime, time.time() - age))
+        assert not has_raw(picture)
     assert not isinstance(dataset.stored(1).layer("foreground"), np.memmap)
     cache_dataset(root, 1)
     assert "2 of 8 pictures" in capsys.readouterr().out
 
 
+def test_results_older_than_their_sources_are_told_of_and_kept(root, capsys):
+    solve_dataset(root, num_workers=1)
+    solve_dataset(root, num_workers=1, resume=True)
+    assert "older" not in capsys.readouterr().out
+    alpha, solved = root / "P3M-10K/train/mask/1.png", root / "P3M-10K/train/fg/1.png"
+    os.utime(alpha, (0, time.time() + 9))
+    before = solved.read_bytes()
+    solve_dataset(root, num_workers=1, resume=True)
+    assert f"2 files are older than what they were made from, such as {solved};" in (
+        capsys.readouterr().out
+    )
+    assert solved.read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_a_full_disk_while_unpacking_is_told_with_the_files_name(tmp_path):
+    write_image(tmp_path / "fg" / "a.png", np.zeros((200, 200, 3), np.uint8))
+    script = (
+        "import resource, signal, sys\nfrom data.foregrounds import keep_raw\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\nkeep_raw(sys.argv[1])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "fg" / "a.png")],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        check=False,
+    )
+    assert re.search(r"File too large, make room: '.*fg_raw/a\.npy'", done.stderr)
+    assert not list((tmp_path / "fg_raw").iterdir())
+
+
 def test_half_an_unpacked_file_is_never_used(root, monkeypatch):
     solve_dataset(root, num_workers=1)
-    save = np.save
 
-    def stopped(path, pixels):
-        save(path, pixels)
+    def stopped(file, header):
+        file.write(b"half")
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("numpy.save", stopped)
+        patch.setattr("numpy.lib.format.write_array_header_1_0", stopped)
         cache_dataset(root, 1)
     assert not list(root.glob("P3M-10K/train/*_raw/*"))
     cache_dataset(root, 1)
     raw = raw_path(root / "P3M-10K/train/fg/0.png")
+    times = raw.stat().st_atime_ns, raw.stat().st_mtime_ns
     raw.write_bytes(raw.read_bytes()[:200])
+    os.utime(raw, ns=times)
     with pytest.raises(InputError, match=r"fg_raw/0\.npy is broken; remove it"):
         P3MDataset(root, "train")[0]
 

@@ -1,3 +1,5 @@
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -59,6 +61,16 @@ def test_writing_trimaps_goes_on_where_it_was(tmp_path, masks):
     assert write_trimaps(masks, tmp_path / "trimap", num_workers=1) == 1
     assert np.array_equal(read_alpha(tmp_path / "trimap/0.png"), kept)
     assert len(list_images(tmp_path / "trimap")) == 3
+
+
+def test_a_trimap_older_than_its_alpha_is_told_of_and_kept(tmp_path, masks, capsys):
+    write_trimaps(masks, tmp_path / "trimap", num_workers=1)
+    os.utime(masks["2"], (0, 2**32))
+    assert write_trimaps(masks, tmp_path / "trimap", num_workers=1) == 0
+    made = tmp_path / "trimap/2.png"
+    assert f"1 files are older than what they were made from, such as {made}" in (
+        capsys.readouterr().out
+    )
 
 
 def test_a_trimap_of_another_size_is_neither_kept_nor_overwritten(tmp_path, masks):
