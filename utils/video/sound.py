@@ -47,14 +47,13 @@ class Sound:
     def copy_until(self, time: Fraction | None) -> None:
         """Move the packets up to `time` (seconds; None: all)."""
         while packet := self._next or next(self._packets, None):
-            self._next = None
-            if not packet.size:  # the empty packet before the end
-                continue
-            if time is not None and packet.dts * packet.time_base > time:
-                self._next = packet
+            self._next = packet
+            if time is not None and packet.size and packet.dts * packet.time_base > time:
                 return
-            packet.stream = self._stream
-            self._container.mux(packet)
+            self._next = None
+            if packet.size:  # the one before the end is empty
+                packet.stream = self._stream
+                self._container.mux(packet)
 
 
 @contextmanager
@@ -111,14 +110,15 @@ def _ways(track: Any, ending: str) -> Iterator[str | None]:
 
 def _write_track(source: AnyPath, number: int, ready: Path, layout: str | None) -> list[str]:
     """Write one track, copied or encoded; returns what of it is lost."""
-    lost = []
+    lost, broken = [], 0
     with open_container(source) as given, av.open(plain_name(ready), "w") as taken:
         track = given.streams.audio[number]
         start = Fraction(given.start_time or 0, SLOW)
         mover: _Copier | _Encoder = (
-            _Encoder(track, taken, ready.suffix, layout) if layout else _Copier(track, taken)
+            _Encoder(track, taken, ENCODED[ready.suffix], layout)
+            if layout
+            else _Copier(track, taken)
         )
-        broken = 0
         for packet in _packets(given, track):
             try:  # what is copied is decoded as well: only so is it known to be whole
                 frames = track.decode(packet)
@@ -149,9 +149,8 @@ def _settle(time: Fraction | None, end: Fraction | None) -> Fraction:
 
     Times that are unknown, go back or leap far ahead are wrong; the piece follows at once.
     """
-    if end is None:
-        return time if time is not None and -1 <= time <= LEAP else Fraction(0)
-    return time if time is not None and end - JITTER <= time <= end + LEAP else end
+    earliest = Fraction(-1) if end is None else end - JITTER / 3  # less than a packet
+    return time if time is not None and earliest <= time <= earliest + LEAP else end or Fraction(0)
 
 
 class _Copier:
@@ -161,7 +160,7 @@ class _Copier:
         self._container = container
         self._stream = container.add_stream_from_template(track)
         self._tick = Fraction(1, track.codec_context.rate or 48_000)
-        self._last: int | None = None
+        self._last = -(1 << 62)  # tick at which a packet began
         self.end: Fraction | None = None  # of what was taken, in seconds
 
     def take(self, packet: Any, frames: list[Any], start: Fraction) -> None:
@@ -173,10 +172,9 @@ class _Copier:
         if not duration:
             duration = sum(Fraction(frame.samples, frame.sample_rate) for frame in frames)
         self.end = at + duration
-        tick = round(at / self._tick)
-        self._last = tick if self._last is None else max(tick, self._last + 1)
-        packet.time_base, packet.pts, packet.dts = self._tick, self._last, self._last
-        packet.duration = round(duration / self._tick)
+        self._last = max(round(at / self._tick), self._last + 1)
+        packet.time_base, packet.duration = self._tick, round(duration / self._tick)
+        packet.pts = packet.dts = self._last
         packet.stream = self._stream
         self._container.mux(packet)
 
@@ -187,13 +185,13 @@ class _Copier:
 class _Encoder:
     """Frames encoded anew, gap by gap: where packets are missing there is silence."""
 
-    def __init__(self, track: Any, container: Any, ending: str, layout: str) -> None:
+    def __init__(self, track: Any, container: Any, codec: str, layout: str) -> None:
         self._container = container
         self._tick = track.time_base
-        name, rate = ENCODED[ending], track.codec_context.rate
-        rates = av.Codec(name, "w").audio_rates or [rate]
+        rate = track.codec_context.rate
+        rates = av.Codec(codec, "w").audio_rates or [rate]
         self._rate = min((known for known in rates if known >= rate), default=max(rates))
-        self._stream = container.add_stream(name, rate=self._rate, layout=layout)
+        self._stream = container.add_stream(codec, rate=self._rate, layout=layout)
         self._layout = layout
         self._kind: tuple[Any, ...] = ()  # of the frames that the resampler was made for
         self._resampler: Any = None
@@ -229,18 +227,15 @@ class _Encoder:
         kind = (frame.format.name, frame.layout.name, frame.sample_rate) if frame else ()
         if kind != self._kind:  # a track may change its kind, and at its end there is none
             if self._resampler:
-                for last in self._resampler.resample(None):
-                    self._encode(last)
+                self._encode(self._resampler.resample(None))
             self._kind = kind
             self._resampler = av.AudioResampler(self._stream.format, self._layout, self._rate)
         if frame:
             frame.pts = None
-            for made in self._resampler.resample(frame):
-                self._encode(made)
+            self._encode(self._resampler.resample(frame))
 
-    def _encode(self, frame: Any) -> None:
-        if frame is None:  # what an idle resampler gives at the end
-            return
-        frame.pts, frame.time_base = self._position, Fraction(1, self._rate)
-        self._position += frame.samples
-        self._container.mux(self._stream.encode(frame))
+    def _encode(self, frames: list[Any]) -> None:
+        for frame in filter(None, frames):  # an idle resampler gives None at the end
+            frame.pts, frame.time_base = self._position, Fraction(1, self._rate)
+            self._position += frame.samples
+            self._container.mux(self._stream.encode(frame))
