@@ -145,7 +145,8 @@ def list_photos(
 ) -> list[Path]:
     """Return the files of a folder that have one of `endings`, sorted by stem.
 
-    Files whose names begin with a dot (unfinished writes, finder droppings) don't count.
+    Folders, and files whose names begin with a dot (unfinished writes, finder droppings), don't
+    count.
 
     Args:
         empty: whether the folder may be missing or hold no image.
@@ -161,7 +162,8 @@ def list_photos(
         raise MissingError(f"no folder {folder}")
     if not folder.is_dir():
         raise InputError(f"{folder} is a file; expected a folder of images")
-    paths = [p for p in folder.iterdir() if p.suffix.lower() in endings and p.name[0] != "."]
+    images = (p for p in folder.iterdir() if p.suffix.lower() in endings and p.name[0] != ".")
+    paths = [path for path in images if not path.is_dir()]
     if not paths and not empty:
         raise InputError(f"{folder} holds no {', '.join(endings[:-1])} or {endings[-1]} file")
     return sorted(paths, key=lambda path: (path.stem, path.name))

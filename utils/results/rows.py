@@ -115,15 +115,16 @@ def add_to_journal(path: AnyPath, row: Row, settings: dict[str, Any]) -> None:
 
 
 def read_journal(path: AnyPath, settings: dict[str, Any]) -> dict[str, Row]:
-    """The measured rows of a journal by name; lines that were cut short are left out.
+    """The measured rows of a journal by name; lines that are cut short or damaged are left out.
 
     Raises:
         InputError: if it was written under other settings; the message names the first.
     """
     lines = []
-    for text in Path(path).read_text(encoding="utf-8").splitlines():
+    for text in Path(path).read_text(encoding="utf-8", errors="replace").splitlines():
         with suppress(json.JSONDecodeError):
             lines.append(json.loads(text))
+    lines = [line for line in lines if isinstance(line, dict)]
     if not lines:
         return {}
     changed = [key for key in settings if lines[0].get(key) != settings[key]]
@@ -131,7 +132,15 @@ def read_journal(path: AnyPath, settings: dict[str, Any]) -> dict[str, Row]:
         key = changed[0]
         raise InputError(
             f"{path} was begun with {key} {lines[0].get(key)}, not {settings[key]}; give the same "
-            "options, or --overwrite to begin again"
+            "options and files, or --overwrite to begin again"
         )
-    rows = [Row(**line) for line in lines[1:]]
+    rows = [Row(**line) for line in lines[1:] if _is_row(line)]
     return {row.name: row for row in rows if row.scores}
+
+
+def _is_row(line: dict[str, Any]) -> bool:
+    wanted = {"name": str, "scores": dict, "error": str, "extra": dict}
+    numbers = line.get("scores") or {}
+    return {key: type(line[key]) for key in line} == wanted and all(
+        isinstance(numbers[name], (int, float)) for name in numbers
+    )

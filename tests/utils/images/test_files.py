@@ -490,6 +490,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, photo, monkeypatch):
 def test_folders_are_listed_by_stem(tmp_path):
     for name in ("b.JPG", "a.x.png", "c.jpeg", ".hidden.png", "notes.txt"):
         (tmp_path / name).touch()
+    (tmp_path / "folder.png").mkdir()
     assert {stem: path.name for stem, path in list_images(tmp_path).items()} == {
         "a.x": "a.x.png",
         "b": "b.JPG",

@@ -97,6 +97,28 @@ def test_journal_goes_on_after_a_torn_line(tmp_path):
     assert rows["a"] == Row("a", scores(1.0), extra={"size": "4x5"})
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"7",
+        b"[1, 2]",
+        b'{"name": "b"}',
+        b'{"name": "b", "scores": {"SAD": "x"}, "error": "", "extra": {}}',
+        b'{"name": "b", "scores": [1], "error": "", "extra": {}}',
+        b'{"name": "b", "scores": {}, "error": "", "extra": {}, "more": 1}',
+        b'{"name": ["b"], "scores": {"SAD": 1}, "error": "", "extra": {}}',
+        b"\xff\xfe{",
+        b"\0\0\0",
+    ],
+)
+def test_damaged_lines_of_a_journal_are_left_out(tmp_path, damage):
+    path = tmp_path / "a.jsonl"
+    add_to_journal(path, Row("a", scores(1.0)), {})
+    path.write_bytes(path.read_bytes() + b"\n" + damage)
+    add_to_journal(path, Row("c", scores(2.0)), {})
+    assert list(read_journal(path, {})) == ["a", "c"]
+
+
 def test_journal_of_other_settings_is_refused(tmp_path):
     add_to_journal(tmp_path / "a.jsonl", Row("a"), {"protocol": "pad"})
     with pytest.raises(InputError, match="begun with protocol pad, not paper"):
