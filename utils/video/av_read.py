@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -16,7 +17,16 @@ from utils.errors import InputError
 from utils.files import AnyPath
 from utils.video import colour
 from utils.video.containers import mend_matroska
-from utils.video.frame import Frame, Look, Tell, plain_name, tell_of_early_end, turns_aside, upright
+from utils.video.frame import (
+    Frame,
+    Look,
+    Tell,
+    check_size,
+    plain_name,
+    tell_of_early_end,
+    turns_aside,
+    upright,
+)
 
 TICK = Fraction(1, 90_000)  # seconds; whole numbers of it for every usual frame rate
 SLOW = 1_000_000  # microseconds, PyAV's unit of a container's start
@@ -29,14 +39,11 @@ class AvReader:
         self.name = str(path)
         self._tell = tell
         self._container = container
-        pictures = [
-            stream
-            for stream in container.streams.video
-            if not stream.disposition & Disposition.attached_pic  # a cover
-        ]
-        if not pictures:
+        for self._stream in container.streams.video:
+            if not self._stream.disposition & Disposition.attached_pic:  # a cover
+                break
+        else:
             raise InputError(f"{path} holds no video")
-        self._stream = pictures[0]
         if self._stream.codec_context is None:
             raise InputError(f"{path}: FFmpeg has no decoder for its video; convert it first")
         self._stream.thread_type = "AUTO"
@@ -44,11 +51,11 @@ class AvReader:
         self.rate = Fraction(self._stream.average_rate or self._stream.guessed_rate or 25)
         self._ends: dict[int, Fraction] = {}  # of every stream's packets, by its number
         self._broken = 0
-        self._frames = self._decode()
-        first = next(self._frames, None)
+        frames = self._decode()
+        first = next(frames, None)
         if first is None:
             raise InputError(f"{path} holds no frame that can be decoded")
-        self._first = first
+        self._frames = itertools.chain([first], frames)
         self._find_look(first)
         self.size: tuple[int, int] = self._picture(first).shape[:2]
         self.count = self._stream.frames or int((container.duration or 0) / SLOW * self.rate)
@@ -75,24 +82,15 @@ class AvReader:
 
     def __iter__(self) -> Iterator[Frame]:
         time = -1 / self.rate
-        for number, frame in enumerate(self._all(), 1):
+        for number, frame in enumerate(self._frames, 1):
             if frame.pts is None:
                 time += 1 / self.rate
             else:
                 time = max(frame.pts * self._stream.time_base - self._start, time + TICK)
             image = self._picture(frame)
-            if image.shape[:2] != self.size:
-                found, expected = (f"{h}x{w}" for h, w in (image.shape[:2], self.size))
-                raise InputError(
-                    f"{self.name} changes its size from {expected} to {found} at frame "
-                    f"{number}; cut it there and matte the parts"
-                )
+            check_size(self.name, number, image, self.size)
             yield Frame(image, time)
         self._tell_of_gaps()
-
-    def _all(self) -> Iterator[Any]:
-        yield self._first
-        yield from self._frames
 
     def _decode(self) -> Iterator[Any]:
         """Every frame that can be decoded; packets that can't be are passed over and counted."""

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import av
@@ -16,7 +15,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from utils.errors import InputError
 from utils.files import AnyPath, atomic_path
 from utils.video.av_read import TICK
-from utils.video.frame import Look, Tell, plain_name
+from utils.video.frame import Look, Tell, grow, plain_name
 from utils.video.sound import Sound, prepare_sound
 
 MODES = {1: "gray", 3: "rgb24", 4: "rgba"}
@@ -36,19 +35,36 @@ CODECS: dict[tuple[str, bool], tuple[str, str, dict[str, str]]] = {
 class AvWriter:
     """A video file being written; see utils.video.frame.Writer."""
 
-    def __init__(self, container: Any, stream: Any, mode: str, sound: Sound | None) -> None:
-        self._container = container
-        self._stream = stream
-        self._mode = mode
-        self._multiple = _side_multiple(stream.codec_context.name)
-        self._sound = sound
+    def __init__(
+        self,
+        container: Any,
+        ending: str,
+        size: tuple[int, int],
+        channels: int,
+        rate: Fraction,
+        look: Look,
+    ) -> None:
+        """Add the video stream; every tag that players go by is written."""
+        codec, pixels, options = CODECS[ending, channels == 4]
+        self._container, self._mode = container, MODES[channels]
+        self._stream = stream = container.add_stream(codec, rate=rate, options=dict(options))
+        self._multiple = 2 if codec == "libx264" else 1
+        stream.height, stream.width = self._grown(size)
+        stream.pix_fmt = pixels
+        context = stream.codec_context
+        context.time_base = TICK
+        context.sample_aspect_ratio = look.pixel_aspect
+        context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
+        context.color_primaries, context.color_trc = look.primaries, look.transfer
+        self.sound: Sound | None = None
+
+    def _grown(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """(height, width) that the codec takes."""
+        return tuple(side + -side % self._multiple for side in size)
 
     def write(self, image: np.ndarray, time: Fraction) -> None:
-        below, right = (-side % self._multiple for side in image.shape[:2])
-        if below or right:
-            edge = [(0, below), (0, right), (0, 0)][: image.ndim]
-            image = np.pad(image, edge, mode="edge")
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format=self._mode)
+        image = grow(image, *self._grown(image.shape[:2]))
+        picture = av.VideoFrame.from_ndarray(image, format=self._mode)
         picture = picture.reformat(
             width=self._stream.width,
             height=self._stream.height,
@@ -62,14 +78,14 @@ class AvWriter:
         picture.pts, picture.time_base = round(time / TICK), TICK
         picture.duration = round(1 / codec.framerate / TICK)
         self._container.mux(self._stream.encode(picture))
-        if self._sound:
-            self._sound.copy_until(time)
+        if self.sound:
+            self.sound.copy_until(time)
 
     def finish(self) -> None:
         """Write what the encoder still holds, and the rest of the sound."""
         self._container.mux(self._stream.encode(None))
-        if self._sound:
-            self._sound.copy_until(None)
+        if self.sound:
+            self.sound.copy_until(None)
 
 
 @contextmanager
@@ -87,13 +103,12 @@ def write_video(
         with atomic_path(path) as temporary, ExitStack() as stack:
             ready = stack.enter_context(prepare_sound(sound, temporary, tell)) if sound else None
             container = stack.enter_context(av.open(plain_name(temporary), "w"))
-            if Path(path).suffix.lower() == ".webm" and look.pixel_aspect != 1:
+            ending = temporary.suffix.lower()
+            if ending == ".webm" and look.pixel_aspect != 1:
                 size, look = _square(size, look)
                 tell(f"{path}: pixels were made square, {size[1]}x{size[0]} of them, for WebM")
-            stream = _add_picture(container, path, size, channels, rate, look)
-            writer = AvWriter(
-                container, stream, MODES[channels], Sound(ready, container) if ready else None
-            )
+            writer = AvWriter(container, ending, size, channels, rate, look)
+            writer.sound = Sound(ready, container) if ready else None
             yield writer
             writer.finish()
     except av.FFmpegError as error:
@@ -108,30 +123,3 @@ def _square(size: tuple[int, int], look: Look) -> tuple[tuple[int, int], Look]:
     else:
         height = round(height / look.pixel_aspect)
     return (height, width), replace(look, pixel_aspect=Fraction(1))
-
-
-def _side_multiple(codec: str) -> int:
-    """What the sides of a picture have to be multiples of."""
-    return 2 if codec == "libx264" else 1
-
-
-def _add_picture(
-    container: Any,
-    path: AnyPath,
-    size: tuple[int, int],
-    channels: int,
-    rate: Fraction,
-    look: Look,
-) -> Any:
-    """Add the video stream; every tag that players go by is written."""
-    codec, pixels, options = CODECS[Path(path).suffix.lower(), channels == 4]
-    stream = container.add_stream(codec, rate=rate, options=dict(options))
-    multiple = _side_multiple(codec)
-    stream.height, stream.width = (side + -side % multiple for side in size)
-    stream.pix_fmt = pixels
-    context = stream.codec_context
-    context.time_base = TICK
-    context.sample_aspect_ratio = look.pixel_aspect
-    context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
-    context.color_primaries, context.color_trc = look.primaries, look.transfer
-    return stream

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
+import cv2
 import numpy as np
 
+from utils.errors import InputError
 from utils.files import AnyPath
 from utils.video.containers import is_cut_matroska
 
@@ -73,6 +75,22 @@ class Writer(Protocol):
 
     def write(self, image: np.ndarray, time: Fraction) -> None:
         """Append (H, W), (H, W, 3) or (H, W, 4) uint8, as the writer was opened for."""
+
+
+def check_size(name: str, number: int, image: np.ndarray, size: tuple[int, int]) -> None:
+    """Raise InputError if frame `number` of a video has another size than those before."""
+    if image.shape[:2] != size:
+        found, expected = (f"{h}x{w}" for h, w in (image.shape[:2], size))
+        raise InputError(
+            f"{name} changes its size from {expected} to {found} at frame {number}; "
+            "cut it there and matte the parts"
+        )
+
+
+def grow(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Repeat the last row and column until a picture has this size."""
+    H, W = image.shape[:2]
+    return cv2.copyMakeBorder(image, 0, height - H, 0, width - W, cv2.BORDER_REPLICATE)
 
 
 def tell_of_early_end(

@@ -25,6 +25,8 @@ from utils.video.frame import (
     Frame,
     Look,
     Tell,
+    check_size,
+    grow,
     plain_name,
     tell_of_early_end,
     turns_aside,
@@ -86,10 +88,7 @@ class CvReader:
         start, seconds = time.monotonic(), Fraction(0)
         while found:
             picture = upright(picture, self._display)
-            if picture.shape[:2] != self.size:
-                raise InputError(
-                    f"{self.name} changes its size at frame {number + 1}; cut it there"
-                )
+            check_size(self.name, number + 1, picture, self.size)
             now = time.monotonic() - start
             if not self._live:
                 now = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
@@ -155,11 +154,8 @@ class CvWriter:
         while 0 < self._count < round(time * self._rate):  # where it is shown longer than others
             self._writer.write(self._last)
             self._count += 1
-        H, W = image.shape[:2]
-        below, right = self._size[0] - H, self._size[1] - W
-        image = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE)
         code = cv2.COLOR_GRAY2BGR if image.ndim == 2 else cv2.COLOR_RGB2BGR
-        self._last = cv2.cvtColor(image, code)
+        self._last = cv2.cvtColor(grow(image, *self._size), code)
         self._writer.write(self._last)
         self._count += 1
 
