@@ -89,30 +89,25 @@ def predict_photos(
 
     def matted() -> Iterator[Outcome]:
         for batch in batches_by_size(map_ahead(decode, jobs, workers), batch_size):
-            yield from _run_network(partial(predictor, bits=layers.integer_bits), batch)
+            photos = [outcome.photo for outcome in batch if outcome.photo is not None]
+            try:
+                mattes = predictor(photos, bits=layers.integer_bits) if photos else [None]
+            except InputError as error:  # the photos are too large for the device
+                yield from (Outcome(outcome.job, error=error) for outcome in batch)
+            else:
+                for outcome, matte in zip(batch, mattes, strict=True):
+                    yield replace(outcome, matte=matte)
 
-    def encode(outcome: Outcome) -> Outcome:
-        return outcome if outcome.error else _write_layers(outcome, layers)
-
-    yield from map_ahead(encode, matted(), workers)
-
-
-def _run_network(predictor: Predictor, batch: list[Outcome]) -> list[Outcome]:
-    if any(outcome.error for outcome in batch):
-        return batch
-    try:
-        mattes = predictor([outcome.photo for outcome in batch if outcome.photo is not None])
-    except InputError as error:  # the photos are too large for the device
-        return [replace(outcome, photo=None, error=error) for outcome in batch]
-    return [replace(outcome, matte=matte) for outcome, matte in zip(batch, mattes, strict=True)]
+    yield from map_ahead(partial(_write_layers, layers), matted(), workers)
 
 
-def _write_layers(outcome: Outcome, layers: LayerMaker) -> Outcome:
-    assert outcome.photo is not None and outcome.matte is not None
-    job, matte = outcome.job, outcome.matte
+def _write_layers(layers: LayerMaker, outcome: Outcome) -> Outcome:
+    job = outcome.job
+    if outcome.photo is None or outcome.matte is None:
+        return outcome
     try:
         metadata = read_metadata(job.source)
-        made = layers(outcome.photo, matte, job.source.name, metadata.icc)
+        made = layers(outcome.photo, outcome.matte, job.source.name, metadata.icc)
         for kind, path in job.outputs.items():
             said = metadata.elsewhere() if kind == "composite" else metadata
             write_image(path, made[kind], metadata=said)
