@@ -10,8 +10,9 @@ import warnings
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from threading import Event
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -54,38 +55,31 @@ def predict_videos(
     """
     if show and not has_display():
         raise InputError("--show finds no display here; leave it out")
-    layers = replace(layers, bits=8)  # video codecs take no more
-    options = {"batch_size": batch_size, "workers": workers, "smooth": smooth}
+    matte = partial(
+        predict_video,
+        predictor=predictor,
+        layers=replace(layers, bits=8),  # video codecs take no more
+        batch_size=batch_size,
+        workers=workers,
+        smooth=smooth,
+    )
     for job in jobs:
         notes: list[str] = []
+        camera = CAMERA.fullmatch(str(job.source))
         try:
-            for made, name, stop in _follow(job, predictor, layers, options, quiet, notes.append):
-                if show and show_frame(name, made) == ord("q"):
-                    stop.set()
+            with (
+                open_reader(int(camera[1]) if camera else job.source, tell=notes.append) as reader,
+                stop_at_ctrl_c() if camera else nullcontext(Event()) as stop,
+                closing(matte(job, reader, stop=stop, tell=notes.append)) as frames,
+            ):
+                count = reader.count or None
+                for made in tqdm(frames, reader.name, count, unit="frame", disable=quiet):
+                    if show and show_frame(reader.name, made) == ord("q"):
+                        stop.set()
             outcome = Outcome(job)
         except Exception as error:
             outcome = Outcome.failed(job, error)
         yield replace(outcome, notes=tuple(dict.fromkeys(notes)))  # several outputs lose the same
-
-
-def _follow(
-    job: Job,
-    predictor: Predictor,
-    layers: LayerMaker,
-    options: dict[str, Any],
-    quiet: bool,
-    tell: Tell,
-) -> Iterator[tuple[Layers, str, Event]]:
-    """Matte one video or camera; yields of each frame its layers, the name, and what stops it."""
-    camera = CAMERA.fullmatch(str(job.source))
-    with (
-        open_reader(int(camera[1]) if camera else job.source, tell=tell) as reader,
-        stop_at_ctrl_c() if camera else nullcontext(Event()) as stop,
-        tqdm(total=reader.count or None, desc=reader.name, unit="frame", disable=quiet) as bar,
-    ):
-        for made in predict_video(job, reader, predictor, layers, stop=stop, tell=tell, **options):
-            bar.update()
-            yield made, reader.name, stop
 
 
 @contextmanager
@@ -130,7 +124,7 @@ def predict_video(
     smooth: bool = False,
     stop: Event | None = None,
     tell: Tell = warnings.warn,
-) -> Iterator[Layers]:
+) -> Generator[Layers, None, None]:
     """Matte a video frame by frame, write its layers, and hand out those of each frame written.
 
     The files are there once the last frame was taken; until then, and if anything fails, not.
@@ -151,18 +145,9 @@ def predict_video(
     """
     sound = job.source if job.source.is_file() else None
     with ExitStack() as stack:
+        open_file = partial(open_writer, rate=reader.rate, sound=sound, look=reader.look, tell=tell)
         writers = {
-            kind: stack.enter_context(
-                open_writer(
-                    path,
-                    reader.size,
-                    CHANNELS[kind],
-                    reader.rate,
-                    sound,
-                    look=reader.look,
-                    tell=tell,
-                )
-            )
+            kind: stack.enter_context(open_file(path, reader.size, CHANNELS[kind]))
             for kind, path in job.outputs.items()
         }
 
