@@ -14,10 +14,10 @@ from utils import images
 from utils.errors import InputError, MissingError
 from utils.files import AnyPath
 from utils.images.leftovers import print_counts
-from utils.video.files import READ_ENDINGS, is_media_name
+from utils.video.files import READ_ENDINGS as VIDEO_ENDINGS
+from utils.video.files import is_media_name
 
 PHOTO_ENDINGS = frozenset(images.KINDS)
-VIDEO_ENDINGS = READ_ENDINGS
 CAMERA = re.compile(r"camera:(\d+)")
 KINDS = ("alpha", "cutout", "foreground", "composite", "trimap")
 PHOTO_FORMATS = ("png", "webp", "tiff")
@@ -83,7 +83,7 @@ def find_sources(
         InputError: a file of an unknown ending.
         OSError: a folder that may not be read.
     """
-    path, skip = Path(text), Path(skip) if skip else None
+    path, skip, known = Path(text), Path(skip) if skip else None, PHOTO_ENDINGS | VIDEO_ENDINGS
     if text == "-":
         listed = (Path(line) for line in (line.strip("\r\n") for line in lines) if line.strip())
         once = dict.fromkeys(listed)  # a path may be given twice
@@ -93,14 +93,11 @@ def find_sources(
     elif path.is_dir():
         if skip and realpath(skip) == realpath(path):
             raise InputError(f"--output {skip} is the input folder; name another")
-        files = _files_below(path, skip)
-        photos = [file for file in files if file.suffix.lower() in PHOTO_ENDINGS]
-        print_counts(text, set(files) - set(photos))
-        sources = [Media(photo, photo.relative_to(path)) for photo in photos]
+        sources = _media(text, path, _files_below(path, skip), PHOTO_ENDINGS)
     elif path.is_file():
-        if path.suffix.lower() not in PHOTO_ENDINGS | VIDEO_ENDINGS:
-            known = " ".join(sorted(PHOTO_ENDINGS | VIDEO_ENDINGS))
-            raise InputError(f"{path} has an ending that is not known; known are {known}")
+        if path.suffix.lower() not in known:
+            endings = " ".join(sorted(known))
+            raise InputError(f"{path} has an ending that is not known; known are {endings}")
         sources = [Media(path, Path(path.name))]
     elif glob.has_magic(text):
         base = Path(re.split(r"[^/\\]*[*?\[]", text, maxsplit=1)[0])
@@ -108,15 +105,20 @@ def find_sources(
         if skip:
             inside = Path(realpath(skip))
             files = [file for file in files if inside not in Path(realpath(file)).parents]
-        media = [file for file in files if file.suffix.lower() in PHOTO_ENDINGS | VIDEO_ENDINGS]
-        print_counts(text, (file for file in set(files) - set(media) if file.is_file()))
-        sources = [Media(file, file.relative_to(base)) for file in media]
+        sources = _media(text, base, files, known)
     else:
         raise MissingError(f"{text} is not there; --input takes a photo, a video, a folder or '*'")
     if not sources:
         endings = " ".join(sorted(PHOTO_ENDINGS))
         raise MissingError(f"no photo in {text} (looked for {endings})")
     return sources
+
+
+def _media(text: str, base: Path, files: list[Path], endings: frozenset[str]) -> list[Media]:
+    """Those of these endings; the others that `text` names are counted."""
+    kept = [file for file in files if file.suffix.lower() in endings]
+    print_counts(text, (file for file in set(files) - set(kept) if not file.is_dir()))
+    return [Media(file, file.relative_to(base)) for file in kept]
 
 
 def _files_below(folder: Path, skip: Path | None) -> list[Path]:
@@ -248,16 +250,16 @@ def leave_existing(jobs: Sequence[Job], *, skip: bool, overwrite: bool) -> list[
         InputError: an output is there and neither was asked for; or one of them is an input.
     """
     inputs = {realpath(job.source) for job in jobs}
-    for job in jobs:
-        for path in job.outputs.values():
-            if path.exists() and realpath(path) in inputs:
-                raise InputError(f"{path} is an input as well; name another --output")
+    existing = [path for job in jobs for path in job.outputs.values() if path.exists()]
+    for path in existing:
+        if realpath(path) in inputs:
+            raise InputError(f"{path} is an input as well; name another --output")
     if skip:
+        there = set(existing)
         missing = [
-            {kind: path for kind, path in job.outputs.items() if not path.exists()} for job in jobs
+            {k: path for k, path in job.outputs.items() if path not in there} for job in jobs
         ]
         return [replace(job, outputs=left) for job, left in zip(jobs, missing, strict=True) if left]
-    existing = [path for job in jobs for path in job.outputs.values() if path.exists()]
     if existing and not overwrite:
         raise InputError(
             f"{len(existing)} outputs are there already, the first is {existing[0]}; "

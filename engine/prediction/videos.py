@@ -185,8 +185,7 @@ def matte_frames(
 def read_ahead(items: Iterable[T]) -> Generator[T, None, None]:
     """The same items, made in a thread of their own, two ahead."""
     source = iter(items)
-    end = object()
-    for item in map_ahead(lambda _: next(source, end), itertools.count(), workers=1):
-        if item is end:
+    for item in map_ahead(lambda _: next(source, None), itertools.count(), workers=1):
+        if item is None:
             return
-        yield item  # type: ignore[misc]
+        yield item
