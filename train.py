@@ -94,8 +94,9 @@ def begin(
     state = make_state(model, settings.optimisation, processes.device)
     if checkpoint:
         state.restore(checkpoint)
-        before = checkpoint["arguments"]["portraits_found"]
-        if before != portraits and processes.is_main:
+        record = checkpoint["arguments"]
+        before = record.get("portraits_found") if isinstance(record, dict) else None
+        if before not in (None, portraits) and processes.is_main:
             print(f"note: there were {before} portraits, now {portraits}: their order is another")
     if state.step >= last:
         raise InputError(

@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
-from engine.training.run_state import check_new, read_arguments
+from engine.training.run_state import RECORD, check_new, read_arguments
 from engine.training.settings import FREE, SECTIONS, STARTS, RunSettings
 from utils.arguments import OneSentenceParser
 from utils.errors import InputError
@@ -43,8 +44,12 @@ def parse_arguments(description: str, argv: Sequence[str] | None = None) -> RunS
         check_new(train_dir)
         return RunSettings.of(given)
     record = read_arguments(train_dir)
+    try:
+        before = RunSettings.of(record).plain()
+    except InputError as error:
+        raise InputError(f"{Path(train_dir, RECORD)}: {error}") from error
     settings = RunSettings.of(record | given)
-    before, now = RunSettings.of(record).plain(), settings.plain()
+    now = settings.plain()
     for name in sorted(given.keys() - FREE):
         if now[name] != before[name]:
             raise InputError(

@@ -251,6 +251,9 @@ class RunSettings:
         """From values by name, as the command line or `plain` gives them.
 
         Those that are missing have their defaults; names of other versions are passed over.
+
+        Raises:
+            InputError: a value is of another type or out of its range, or some don't fit together.
         """
         sections: dict[str, Any] = {}
         for name, section in SECTIONS.items():
@@ -268,8 +271,31 @@ SECTIONS: dict[str, Any] = get_type_hints(RunSettings)
 
 
 def _typed(value: Any, setting: Field[Any]) -> Any:
-    """Undo `plain`, and what argparse makes: lists become tuples, and text Path where it was."""
-    if isinstance(value, list):
-        return tuple(_typed(item, setting) for item in value)
-    is_path = setting.metadata.get("type") is Path and value is not None
-    return Path(value) if is_path else value
+    """A value as its flag makes it of words; undoes `plain`, and checks what a file holds.
+
+    Raises:
+        InputError: it is none that the flag could have.
+    """
+    more = setting.metadata
+    several, count = "nargs" in more, more.get("nargs")
+    if (value is None and setting.default is None) or ("action" in more and type(value) is bool):
+        return value
+    try:
+        if "action" in more or isinstance(value, (list, tuple)) != several:
+            raise TypeError(value)
+        items = tuple(_item(item, more) for item in (value if several else [value]))
+        if isinstance(count, int) and len(items) != count:
+            raise ValueError(value)
+    except (TypeError, ValueError, argparse.ArgumentTypeError) as error:
+        raise InputError(f"{setting.name} can't be {value!r}; correct it") from error
+    return items if several else items[0]
+
+
+def _item(value: Any, more: Mapping[str, Any]) -> Any:
+    if value is None or isinstance(value, (bool, dict)):
+        raise TypeError(value)
+    pair = isinstance(value, (list, tuple))  # a loss term and its weight
+    item = more["type"]("=".join(map(str, value)) if pair else str(value))
+    if item not in more.get("choices", [item]):
+        raise ValueError(value)
+    return item

@@ -144,6 +144,43 @@ def test_a_record_of_before_is_resumed_with_the_same_options_and_kept_as_it_is(t
         parse(tmp_path, "--resume", "--edge_weight", "0.5")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batch_size", "many"),
+        ("batch_size", 1.5),
+        ("batch_size", None),
+        ("batch_size", True),
+        ("batch_size", [8]),
+        ("lr", "fast"),
+        ("lr", -1),
+        ("lr", {"a": 1}),
+        ("scale", 0.5),
+        ("scale", [0.5]),
+        ("scale", [0.5, "x"]),
+        ("scale", [2, 1]),
+        ("recombine", "yes"),
+        ("recombine", 1),
+        ("optimizer", "sgd"),
+        ("model_version", 7),
+        ("data_root", None),
+        ("data_root", ["a"]),
+        ("portraits", "folder"),
+        ("portraits", [None]),
+        ("loss_weights", [["alpha"]]),
+        ("loss_weights", {"alpha": 2}),
+        ("loss_weights", [["alpha", None]]),
+        ("gpus", ["x"]),
+    ],
+)
+def test_a_record_of_wrong_values_is_a_sentence(tmp_path, name, value):
+    record = RunSettings.of({"train_dir": str(tmp_path)}).plain()
+    (tmp_path / RECORD).write_text(json.dumps(record | {name: value}))
+    with pytest.raises(InputError, match=rf"{RECORD}: .*{name}") as error:
+        parse(tmp_path, "--resume")
+    assert "\n" not in str(error.value)
+
+
 def test_settings_are_frozen_and_are_the_parsers_flags(tmp_path):
     settings = parse(tmp_path / "new")
     assert settings.plain().keys() == OLD.keys() > FREE
@@ -195,7 +232,9 @@ def test_missing_data_is_refused(main, tmp_path):
         (("blurred_image/a.jpg", "mask/a.png"), "fg.*python -m P3MData.solve_fg_bg"),
     ]:
         for name in made:
-            (tmp_path / "P3M-10K/train" / name).mkdir(parents=True, exist_ok=True)
+            path = tmp_path / "P3M-10K/train" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch() if path.suffix else path.mkdir()
         with pytest.raises(InputError, match=said):
             main(tmp_path, tmp_path / "run", model_version="demo")
     assert not (tmp_path / "run").exists()
