@@ -1,6 +1,7 @@
 """Whoever calls a public function with a path may give a str as well as a Path."""
 
 import ast
+from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from engine.prediction.jobs import Formats, choose_kinds, find_sources, plan_job
 from engine.prediction.predictors import load_predictor
 from engine.profiling.files import ProfileFiles
 from engine.training.run_state import check_new, read_arguments
+from engine.training.settings import SECTIONS
 from models import CONFIGS, build_model, load_model
 from models.checkpoint import latest_checkpoint, save_checkpoint
 from P3MData.data_loader import P3MDataset
@@ -44,6 +46,8 @@ from utils.video.files import open_reader, open_writer
 ROOT = Path(__file__).parents[1]
 # Records of what find_sources and plan_jobs have found; nobody else makes them.
 RECORDS = {"Media.path", "Media.relative", "Job.source", "Job.outputs"}
+# RunSettings.of makes the sections of these, and takes text for a path.
+SETTINGS = {f"{s.__name__}.{f.name}" for s in SECTIONS.values() for f in fields(s)}
 
 
 def narrow(annotation):
@@ -78,7 +82,7 @@ def test_no_public_function_asks_for_a_path_alone():
         f"{file.relative_to(ROOT)}: {name}"
         for file in files
         for name, annotation in parameters(ast.parse(file.read_text(encoding="utf-8")))
-        if annotation and narrow(annotation) and name not in RECORDS
+        if annotation and narrow(annotation) and name not in RECORDS | SETTINGS
     ]
     assert not asked
 

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from utils.errors import InputError
 
@@ -74,10 +75,13 @@ def _make_place(path: Path) -> None:
     make_folder(path.parent)
 
 
-def tell_stale(made: Mapping[Path, Iterable[Path]]) -> None:
+def tell_stale(made: Mapping[Any, Iterable[AnyPath]]) -> None:
     """Print one line if files are older than one of those they were made from: {made: sources}."""
-    newest = {path: max(source.stat().st_mtime for source in made[path]) for path in made}
-    if stale := [path for path in made if path.stat().st_mtime < newest[path]]:
+
+    def time(path: AnyPath) -> float:
+        return os.stat(path).st_mtime
+
+    if stale := [path for path in made if time(path) < max(map(time, made[path]))]:
         what = f"{len(stale)} files are older than what they were made from, such as {stale[0]}"
         print(f"note: {what}; remove those that are to be made anew")
 
