@@ -220,7 +220,8 @@ def read_exactly(path: AnyPath, max_pixels: int) -> np.ndarray:
     if picture.mode in ("1", "L") and not has_alpha(picture):
         return np.array(picture.convert("L"))
     with guard(path), open_header(path, max_pixels) as header:
-        if not any(";16" in str(tile[3]) for tile in header.tile):
+        tiles = getattr(header, "tile", ())  # of WebP and others there may be none
+        if not any(";16" in str(tile[3]) for tile in tiles):
             return np.array(picture.convert("RGBA" if has_alpha(picture) else "RGB"))
         # Pillow keeps 8 bits of several channels; OpenCV turns all kinds upright but PNG.
         stored = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
