@@ -24,20 +24,21 @@ from engine.training.data import Mixture
 from P3MData.data_loader import TrainingSet
 from utils.arguments import OneSentenceParser
 from utils.errors import run_script
+from utils.files import AnyPath
 from utils.images import write_image
 
 
-def draw_files(root: Path) -> dict[str, Path]:
+def draw_files(root: AnyPath) -> dict[str, Path]:
     """Draw a portrait of 1440x1080 (height x width) into root/LAYER/drawn.*; layer -> folder."""
     portrait = draw_portrait(np.random.default_rng(0), 1440)
-    folders = {name: root / name for name in ("image", "alpha", *SOLVED)}
+    folders = {name: Path(root, name) for name in ("image", "alpha", *SOLVED)}
     for name, folder in folders.items():
         layer = np.ascontiguousarray(getattr(portrait, name)[:, 180:1260])
         if name in SOLVED:
             write_colours(folder / "drawn.png", layer)
         else:
             write_image(folder / f"drawn{'.jpg' if name == 'image' else '.png'}", layer)
-    write_image(root / "scenes/scene.jpg", draw_scene(np.random.default_rng(0), 1200))
+    write_image(Path(root, "scenes/scene.jpg"), draw_scene(np.random.default_rng(0), 1200))
     return folders
 
 

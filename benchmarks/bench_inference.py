@@ -35,6 +35,7 @@ from models.folding import fold_for_inference
 from P3MData.data_loader import P3MDataset
 from utils.arguments import OneSentenceParser, number
 from utils.errors import run_script
+from utils.files import AnyPath
 from utils.metrics import measure
 from utils.parallel import count_cores
 
@@ -70,7 +71,7 @@ class Bench:
     model: MattingModel
     device: torch.device
     rounds: int
-    checkpoints: Sequence[Path]
+    checkpoints: Sequence[AnyPath]
 
     def photo(self, size: tuple[int, int]) -> Tensor:
         """(1, 3, H, W) in [0, 1], channels last, as inference gives it to the network."""
@@ -131,7 +132,7 @@ class Bench:
         drawn = draw_portrait(np.random.default_rng(5), 1440).image
         photo = np.ascontiguousarray(drawn[:, 180:1260])  # 1440 high, 1080 wide
         runs = {}
-        for path in self.checkpoints:
+        for path in map(Path, self.checkpoints):
             for precision in ("fp32", "bf16"):
                 network = prepare(load_model(path, self.device), precision)
                 runs[f"{path.name} {precision}"] = partial(predict_alpha, network, photo)

@@ -46,14 +46,14 @@ def main() -> None:
     print(table({machine: done}), end="")
 
 
-def read(path: Path) -> dict[str, dict[str, Figures]]:
+def read(path: AnyPath) -> dict[str, dict[str, Figures]]:
     """What was measured before: machine -> check -> figures.
 
     Raises:
         InputError: the file is no such JSON.
     """
     try:
-        return json.loads(path.read_text()) if path.exists() else {}
+        return json.loads(Path(path).read_text()) if Path(path).exists() else {}
     except ValueError as error:
         raise InputError(f"{path} is no JSON; remove it to measure anew") from error
 
