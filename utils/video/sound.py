@@ -7,8 +7,9 @@ picture.
 
 from __future__ import annotations
 
+import itertools
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -110,132 +111,128 @@ def _ways(track: Any, ending: str) -> Iterator[str | None]:
 
 def _write_track(source: AnyPath, number: int, ready: Path, layout: str | None) -> list[str]:
     """Write one track, copied or encoded; returns what of it is lost."""
-    lost, broken = [], 0
+    lost: list[str] = []
     with open_container(source) as given, av.open(plain_name(ready), "w") as taken:
         track = given.streams.audio[number]
         start = Fraction(given.start_time or 0, SLOW)
-        mover: _Copier | _Encoder = (
-            _Encoder(track, taken, ENCODED[ready.suffix], layout)
-            if layout
-            else _Copier(track, taken)
-        )
-        for packet in _packets(given, track):
-            try:  # what is copied is decoded as well: only so is it known to be whole
-                frames = track.decode(packet)
-            except av.FFmpegError:
-                broken += packet is not None
-                continue
-            mover.take(packet, frames, start)
-        mover.finish()
-        if mover.end is None:
-            raise InputError("nothing of it can be decoded")
+        pieces = _pieces(given, track, lost)
+        if layout:
+            packets = _encode(track, start, pieces, taken, ENCODED[ready.suffix], layout)
+        else:
+            packets = _copy(track, start, pieces, taken)
+        for packet in packets:
+            taken.mux(packet)
         channels = track.codec_context.channels
-    if broken:
-        lost.append(f"its sound lacks {broken} broken piece{'s' * (broken > 1)}")
     if layout == "stereo" and channels > 2:
         lost.append(f"the {channels} channels of its sound became 2")
     return lost
 
 
+def _pieces(container: Any, track: Any, lost: list[str]) -> Iterator[tuple[Any, list[Any]]]:
+    """The track's packets, each with its frames, as far as the file can be read; None at the end.
+
+    What is copied is decoded as well: only so is it known to be whole.
+    """
+    heard, broken = False, 0
+    for packet in _packets(container, track):
+        try:
+            frames = track.decode(packet)
+        except av.FFmpegError:
+            broken += packet is not None
+            continue
+        heard = heard or bool(frames)
+        yield packet, frames
+    if not heard:
+        raise InputError("nothing of it can be decoded")
+    if broken:
+        lost.append(f"its sound lacks {broken} broken piece{'s' * (broken > 1)}")
+
+
 def _packets(container: Any, track: Any) -> Iterator[Any]:
-    """The track's packets, as far as the file can be read; None, which empties the decoder."""
     with suppress(av.FFmpegError):  # cut off; the reader of the picture tells of it
         yield from (packet for packet in container.demux(track) if packet.size)
-    yield None
+    yield None  # empties the decoder
 
 
-def _settle(time: Fraction | None, end: Fraction | None) -> Fraction:
-    """When a piece of sound begins that should begin at `time`, seconds, after one until `end`.
+def _begin(stamp: int | None, tick: Fraction, start: Fraction, end: Fraction | None) -> Fraction:
+    """When a piece of sound begins, in seconds, after one until `end`, by its time stamp.
 
     Times that are unknown, go back or leap far ahead are wrong; the piece follows at once.
     """
     earliest = Fraction(-1) if end is None else end - JITTER / 3  # less than a packet
-    return time if time is not None and earliest <= time <= earliest + LEAP else end or Fraction(0)
+    if stamp is not None and earliest <= stamp * tick - start <= earliest + LEAP:
+        return stamp * tick - start
+    return end or Fraction(0)
 
 
-class _Copier:
+def _copy(track: Any, start: Fraction, pieces: Iterable[Any], taken: Any) -> Iterator[Any]:
     """Packets as they are, at times that every container takes: known and ever later."""
-
-    def __init__(self, track: Any, container: Any) -> None:
-        self._container = container
-        self._stream = container.add_stream_from_template(track)
-        self._tick = Fraction(1, track.codec_context.rate or 48_000)
-        self._last = -(1 << 62)  # tick at which a packet began
-        self.end: Fraction | None = None  # of what was taken, in seconds
-
-    def take(self, packet: Any, frames: list[Any], start: Fraction) -> None:
+    stream = taken.add_stream_from_template(track)
+    tick = Fraction(1, track.codec_context.rate or 48_000)
+    last, end = -(1 << 62), None
+    for packet, frames in pieces:
         if packet is None:
-            return
-        time = None if packet.dts is None else packet.dts * packet.time_base - start
-        at = _settle(time, self.end)
+            continue
+        at = _begin(packet.dts, packet.time_base, start, end)
         duration = (packet.duration or 0) * packet.time_base
         if not duration:
             duration = sum(Fraction(frame.samples, frame.sample_rate) for frame in frames)
-        self.end = at + duration
-        self._last = max(round(at / self._tick), self._last + 1)
-        packet.time_base, packet.duration = self._tick, round(duration / self._tick)
-        packet.pts = packet.dts = self._last
-        packet.stream = self._stream
-        self._container.mux(packet)
-
-    def finish(self) -> None:
-        pass
+        end, last = at + duration, max(round(at / tick), last + 1)
+        packet.time_base, packet.duration = tick, round(duration / tick)
+        packet.pts = packet.dts = last
+        packet.stream = stream
+        yield packet
 
 
-class _Encoder:
-    """Frames encoded anew, gap by gap: where packets are missing there is silence."""
+def _encode(
+    track: Any, start: Fraction, pieces: Iterable[Any], taken: Any, codec: str, layout: str
+) -> Iterator[Any]:
+    """Packets of sound encoded anew, gap by gap: where some are missing there is silence."""
+    rate = track.codec_context.rate
+    rates = av.Codec(codec, "w").audio_rates or [rate]
+    rate = min((known for known in rates if known >= rate), default=max(rates))
+    stream = taken.add_stream(codec, rate=rate, layout=layout)
+    tick = track.time_base
 
-    def __init__(self, track: Any, container: Any, codec: str, layout: str) -> None:
-        self._container = container
-        self._tick = track.time_base
-        rate = track.codec_context.rate
-        rates = av.Codec(codec, "w").audio_rates or [rate]
-        self._rate = min((known for known in rates if known >= rate), default=max(rates))
-        self._stream = container.add_stream(codec, rate=self._rate, layout=layout)
-        self._layout = layout
-        self._kind: tuple[Any, ...] = ()  # of the frames that the resampler was made for
-        self._resampler: Any = None
-        self._position = 0  # of the next sample
-        self.end: Fraction | None = None  # of what was taken, in seconds
+    def continuous() -> Iterator[Any]:
+        end = begin
+        for frame in itertools.chain([first], frames):
+            at = _begin(frame.pts, tick, start, end)
+            if at - end > JITTER:
+                yield from _silence(round((at - end) * rate), rate, layout)
+                end = at
+            end += Fraction(frame.samples, frame.sample_rate)
+            yield frame
 
-    def take(self, packet: Any, frames: list[Any], start: Fraction) -> None:
-        for frame in frames:
-            time = None if frame.pts is None else frame.pts * self._tick - start
-            at = _settle(time, self.end)
-            if self.end is None:
-                self._position, self.end = round(at * self._rate), at
-            elif at - self.end > JITTER:
-                self._fill(round((at - self.end) * self._rate))
-                self.end = at
-            self.end += Fraction(frame.samples, frame.sample_rate)
-            self._resample(frame)
+    frames = itertools.chain.from_iterable(frames for _, frames in pieces)
+    first = next(frames)
+    begin = _begin(first.pts, tick, start, None)
+    position = round(begin * rate)
+    for frame in _resample(continuous(), stream.format, layout, rate):
+        frame.pts, frame.time_base = position, Fraction(1, rate)
+        position += frame.samples
+        yield from stream.encode(frame)
+    yield from stream.encode(None)
 
-    def finish(self) -> None:
-        self._resample(None)
-        self._container.mux(self._stream.encode(None))
 
-    def _fill(self, samples: int) -> None:
-        """Encode silence, a second at a time."""
-        for begin in range(0, samples, self._rate):
-            count = min(self._rate, samples - begin)
-            zeros = np.zeros((1, count * self._stream.layout.nb_channels), np.int16)
-            frame = av.AudioFrame.from_ndarray(zeros, "s16", self._layout)
-            frame.sample_rate = self._rate
-            self._resample(frame)
+def _silence(samples: int, rate: int, layout: str) -> Iterator[Any]:
+    """A second at a time."""
+    for begin in range(0, samples, rate):
+        count = min(rate, samples - begin) * av.AudioLayout(layout).nb_channels
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, count), np.int16), "s16", layout)
+        frame.sample_rate = rate
+        yield frame
 
-    def _resample(self, frame: Any | None) -> None:
-        kind = (frame.format.name, frame.layout.name, frame.sample_rate) if frame else ()
-        if kind != self._kind:  # a track may change its kind, and at its end there is none
-            if self._resampler:
-                self._encode(self._resampler.resample(None))
-            self._kind = kind
-            self._resampler = av.AudioResampler(self._stream.format, self._layout, self._rate)
-        if frame:
+
+def _resample(frames: Iterable[Any], sample: Any, layout: str, rate: int) -> Iterator[Any]:
+    """Frames of one kind made of those of a track, which may change its kind."""
+
+    def kind(frame: Any) -> tuple[Any, ...]:
+        return frame.format.name, frame.layout.name, frame.sample_rate
+
+    for _, alike in itertools.groupby(frames, kind):
+        resampler = av.AudioResampler(sample, layout, rate)
+        for frame in alike:
             frame.pts = None
-            self._encode(self._resampler.resample(frame))
-
-    def _encode(self, frames: list[Any]) -> None:
-        for frame in filter(None, frames):  # an idle resampler gives None at the end
-            frame.pts, frame.time_base = self._position, Fraction(1, self._rate)
-            self._position += frame.samples
-            self._container.mux(self._stream.encode(frame))
+            yield from resampler.resample(frame)
+        yield from filter(None, resampler.resample(None))  # None of an idle one

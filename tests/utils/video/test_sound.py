@@ -7,7 +7,15 @@ import pytest
 
 av = pytest.importorskip("av", reason="PyAV is optional: requirements-video.txt")
 
-from tests.utils.video.clips import SIZE, listen, picture, spoilt, write_clip  # noqa: E402
+from tests.utils.video.clips import (  # noqa: E402
+    SIZE,
+    add_sound,
+    encode_tone,
+    listen,
+    picture,
+    spoilt,
+    write_clip,
+)
 from utils.video.files import open_reader, open_writer  # noqa: E402
 
 
@@ -191,6 +199,22 @@ def test_sound_that_begins_late_or_outlasts_the_picture(tmp_path, codec, ending)
     assert matted(source, tmp_path / f"out{ending}") == []
     *_, begin, end, _ = listen(tmp_path / f"out{ending}")
     assert begin == pytest.approx(0.5, abs=0.05) and end == pytest.approx(2.5, abs=0.1)
+
+
+def test_a_track_that_changes_its_kind(tmp_path):
+    def spoil(packets):  # the second half is 5.1, as in recordings of television
+        with av.open(str(tmp_path / "b.mkv"), "w") as container:
+            tone = add_sound(container, codec="ac3", rate=48000, layout="5.1", seconds=1)
+            others = map(bytes, encode_tone(*tone))
+            half = range(len(packets) // 2, len(packets))
+            return spoilt(packets, half, lambda _: next(others))
+
+    sound = {"codec": "ac3", "rate": 48000, "seconds": 1}
+    source = write_clip(tmp_path / "a.mkv", sounds=[sound], spoil=spoil)
+    (note,) = matted(source, tmp_path / "out.webm")
+    assert note == f"{source}: the 6 channels of its sound became 2"
+    *_, end, loudness = listen(tmp_path / "out.webm")
+    assert end == pytest.approx(1, abs=0.1) and np.median(loudness) > 0.4
 
 
 def test_nothing_is_left_behind(tmp_path):
