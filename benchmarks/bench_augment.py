@@ -26,6 +26,7 @@ from utils.arguments import OneSentenceParser
 from utils.errors import run_script
 from utils.files import AnyPath
 from utils.images import write_image
+from utils.memory import keep_freed_memory
 
 
 def draw_files(root: AnyPath) -> dict[str, Path]:
@@ -56,6 +57,7 @@ def main() -> None:
     parser = OneSentenceParser(description=__doc__)
     parser.add_argument("--count", type=int, default=40, help="samples of each kind")
     args = parser.parse_args()
+    keep_freed_memory()  # as train.py does
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:

@@ -132,14 +132,27 @@ def _sample_affine(
     return Warp((centres @ _sample_flip(rng, size))[:2], bend)
 
 
-def sample_background_warp(
+def sample_window(
     rng: np.random.Generator, photo: tuple[int, ...], size: tuple[int, int]
-) -> Warp:
-    """Draw a window of the crop's aspect in a background of `photo` (H, W), mirrored or not."""
+) -> tuple[slice, slice, bool]:
+    """Draw a window of the crop's aspect in a scene (H, W): rows, columns, whether mirrored."""
     (H, W), (h, w) = photo, size
     scale = max(h / H, w / W) * rng.uniform(1, V2_SCALE[1])
     left, top = rng.random(2) * (W - w / scale, H - h / scale)
-    return Warp((_shift(left, top) @ _scaling(1 / scale, 1 / scale) @ _sample_flip(rng, size))[:2])
+    rows, columns = (
+        slice(round(start), round(start) + max(1, round(side / scale)))
+        for start, side in ((top, h), (left, w))
+    )
+    return rows, columns, bool(rng.random() < 0.5)
+
+
+def cut_window(
+    scene: np.ndarray, window: tuple[slice, slice, bool], size: tuple[int, int]
+) -> np.ndarray:
+    """A window of (H, W, 3) uint8 at the crop's `size`: (h, w, 3) uint8."""
+    cut = scene[window[:2]]
+    cut = cv2.resize(_shrink(cut, max(1, round(len(cut) / size[0]))), size[::-1])
+    return cv2.flip(cut, 1) if window[2] else cut
 
 
 def apply_warp(
@@ -149,39 +162,45 @@ def apply_warp(
 
     Beyond its border the photo goes on mirrored, in all layers alike; but with `alone`, nobody is
     there, as where people are cut out and set before another scene. A photo much finer than the
-    crop is shrunk by area first, so that hair does not alias.
-    """
-    layers, warp = _shrink(layers, warp)
-    # Fixed-point maps once, instead of once a layer.
-    places, weights = cv2.convertMaps(source_map(warp, size), np.empty(0, np.float32), cv2.CV_16SC2)
-    mirror, empty = cv2.BORDER_REFLECT_101, cv2.BORDER_CONSTANT
-    return {
-        name: cv2.remap(
-            layer, places, weights, cv2.INTER_LINEAR,
-            borderMode=empty if alone and name == "alpha" else mirror,
-        )
-        for name, layer in layers.items()
-    }  # fmt: skip
-
-
-def _shrink(layers: dict[str, np.ndarray], warp: Warp) -> tuple[dict[str, np.ndarray], Warp]:
-    """Average squares of whole pixels until the warp takes at most 1.5 for a pixel of the crop.
-
-    Whole, since OpenCV averages those several times faster; rows and columns that fill no square
-    are dropped.
+    crop is shrunk by area first, to at most 1.5 pixels for one, so that hair does not alias.
     """
     H, W = next(iter(layers.values())).shape[:2]
-    ratio = float(np.sqrt(abs(np.linalg.det(warp.matrix[:, :2]))))
-    factor = max(1, min(round(ratio), H, W))
-    if factor == 1:
-        return layers, warp
-    h, w = H // factor, W // factor
+    factor = max(1, min(round(np.sqrt(abs(np.linalg.det(warp.matrix[:, :2])))), H, W))
     matrix = _scaling(1 / factor, 1 / factor) @ np.vstack([warp.matrix, [0, 0, 1]])
-    small = {
-        name: cv2.resize(layer[: h * factor, : w * factor], (w, h), interpolation=cv2.INTER_AREA)
-        for name, layer in layers.items()
-    }
-    return small, Warp(matrix[:2], warp.bend)
+    source = source_map(Warp(matrix[:2], warp.bend), size)
+    # What lies beyond is added first: looked up for each pixel, it takes twice the time.
+    edges = np.vstack([*source[[0, -1]], *source[:, [0, -1]].swapaxes(0, 1)])
+    left, top = np.maximum(2 - np.floor(edges.min(0)), 0).astype(int).tolist()
+    beyond = np.ceil(edges.max(0)) + 3 - (W // factor, H // factor)
+    right, bottom = np.maximum(beyond, 0).astype(int).tolist()
+    # Fixed-point maps once, instead of once a layer.
+    places, parts = cv2.convertMaps(source, np.empty(0, np.float32), cv2.CV_16SC2)
+    places = cv2.add(places, (left, top, 0, 0))
+
+    def cut(*names: str) -> np.ndarray:
+        extended = [
+            cv2.copyMakeBorder(
+                _shrink(layers[name], factor), top, bottom, left, right,
+                cv2.BORDER_CONSTANT if alone and name == "alpha" else cv2.BORDER_REFLECT_101,
+            )
+            for name in names
+        ]  # fmt: skip
+        layer = cv2.merge(extended) if len(names) > 1 else extended[0]
+        return cv2.remap(layer, places, parts, cv2.INTER_LINEAR)
+
+    if not layers.keys() >= {"foreground", "alpha"}:
+        return {name: cut(name) for name in layers}
+    both = cut("foreground", "alpha")  # four channels take no longer than three
+    crop = {name: cut(name) for name in layers.keys() - {"foreground", "alpha"}}
+    crop["foreground"] = cv2.cvtColor(both, cv2.COLOR_RGBA2RGB)
+    return crop | {"alpha": cv2.extractChannel(both, 3)}
+
+
+def _shrink(layer: np.ndarray, factor: int) -> np.ndarray:
+    """Average squares of whole pixels, which is fast; what fills none is dropped."""
+    h, w = layer.shape[0] // factor, layer.shape[1] // factor
+    layer = layer[: h * factor, : w * factor]
+    return cv2.resize(layer, (w, h), interpolation=cv2.INTER_AREA) if factor > 1 else layer
 
 
 def source_map(warp: Warp, size: tuple[int, int]) -> np.ndarray:
@@ -204,7 +223,7 @@ def source_map(warp: Warp, size: tuple[int, int]) -> np.ndarray:
     rows, columns = h // CELLS, w // CELLS
     edge = (CELLS + 2) * columns, (CELLS + 2) * rows
     fine = cv2.resize(coarse, edge, interpolation=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(fine[rows : rows + h, columns : columns + w])
+    return fine[rows : rows + h, columns : columns + w]
 
 
 def _cell_centres() -> np.ndarray:

@@ -25,8 +25,7 @@ class Recipe:
             these two are left out where a scene replaces the background.
         warp: from the crop to these layers.
         colours: (3, 4) float32, see `data.augment.sample_colours`.
-        scene: (h, w, 3) uint8, the new background, or None.
-        scene_warp: from the crop to the scene, or None.
+        scene: (h, w, 3) uint8 of the crop's size, the new background, or None.
         degrade: whether the photo is degraded at last.
         ellipse: of the trimap, see `utils.trimap.trimap_from_alpha`.
         edge_weight: see `data.sample.Sample`.
@@ -39,7 +38,6 @@ class Recipe:
     warp: Warp
     colours: np.ndarray
     scene: np.ndarray | None = None
-    scene_warp: Warp | None = None
     degrade: bool = False
     ellipse: int = TRAINING_ELLIPSE
     edge_weight: float = 1.0
@@ -49,8 +47,8 @@ def carry_out(recipe: Recipe) -> dict[str, np.ndarray]:
     """image, foreground, background (h, w, 3), alpha and trimap (h, w); all uint8."""
     alone = recipe.scene is not None
     layers = apply_warp(recipe.layers, recipe.warp, recipe.size, alone=alone)
-    if recipe.scene is not None and recipe.scene_warp is not None:
-        layers |= apply_warp({"background": recipe.scene}, recipe.scene_warp, recipe.size)
+    if recipe.scene is not None:
+        layers["background"] = recipe.scene
     for name in layers.keys() - {"alpha"}:
         layers[name] = cv2.transform(layers[name], recipe.colours)
     if recipe.scene is not None:

@@ -8,16 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+import cv2
 import numpy as np
 import torch
 
 from data.augment import (
     RANGES,
     V2_SCALE,
+    cut_window,
     mean_grey,
-    sample_background_warp,
     sample_colours,
     sample_warp,
+    sample_window,
 )
 from data.degrade import GREY_SHARE
 from data.folders import StoredSample
@@ -184,7 +186,7 @@ class TrainingSet(torch.utils.data.Dataset):
         order = self._random(SCENES, position).permutation(len(self.scenes))
         path, scene = self._load(self._scene, order, self._broken_scenes)
         name = f"{recipe.name} before {path.name}"
-        scene_warp = sample_background_warp(rng, scene.shape[:2], self.size)
+        window = sample_window(rng, scene.shape[:2], self.size)
         if self.recombine:
             second = self._recombine(layers, position)
             if second:
@@ -196,10 +198,10 @@ class TrainingSet(torch.utils.data.Dataset):
             layers["alpha"], edge_weight = np.zeros_like(layers["alpha"]), 1.0
         elif self.version != "V1":
             warp = stand(warp, layers["alpha"], self.size)
+        scene = cut_window(scene, window, self.size)
         return replace(
-            recipe, name=name, layers=layers, warp=warp, edge_weight=edge_weight, scene=scene,
-            scene_warp=scene_warp,
-        )  # fmt: skip
+            recipe, name=name, layers=layers, warp=warp, edge_weight=edge_weight, scene=scene
+        )
 
     def _scene(self, index: int) -> tuple[Path, np.ndarray]:
         return self.scenes[index], self.read_scene(self.scenes[index])
@@ -241,4 +243,6 @@ class TrainingSet(torch.utils.data.Dataset):
 
 def _tensor(layer: np.ndarray) -> torch.Tensor:
     """(H, W[, C]) to contiguous (C, H, W)."""
-    return torch.from_numpy(np.ascontiguousarray(np.atleast_3d(layer).transpose(2, 0, 1)))
+    tensor = torch.empty((layer[0, 0].size, *layer.shape[:2]), dtype=torch.uint8)
+    cv2.split(layer, list(tensor.numpy()))  # several times faster than NumPy's transposing
+    return tensor

@@ -48,10 +48,9 @@ def trimap_from_alpha(alpha: np.ndarray, size: int) -> np.ndarray:
     ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     possible = cv2.dilate((alpha > 0).astype(np.uint8), ellipse)
     certain = cv2.erode((alpha == 255).astype(np.uint8), ellipse)
-    trimap = np.full(alpha.shape, Trimap.UNKNOWN, np.uint8)
-    trimap[possible == 0] = Trimap.BACKGROUND
-    trimap[certain == 1] = Trimap.FOREGROUND
-    return trimap
+    return possible * np.uint8(Trimap.UNKNOWN) + certain * np.uint8(
+        Trimap.FOREGROUND - Trimap.UNKNOWN
+    )
 
 
 def write_trimaps(

@@ -7,10 +7,11 @@ from data.augment import (
     RANGES,
     Warp,
     apply_warp,
+    cut_window,
     mean_grey,
-    sample_background_warp,
     sample_colours,
     sample_warp,
+    sample_window,
     source_map,
 )
 
@@ -163,10 +164,37 @@ def test_strong_changes_reach_farther_and_crop_anywhere():
 
 def test_backgrounds_fill_the_crop_from_within():
     for seed in range(30):
-        warp = sample_background_warp(np.random.default_rng(seed), (90, 400), SIZE)
-        places = source_map(warp, SIZE)
-        assert places.min() >= -0.5
-        assert (places.reshape(-1, 2).max(0) <= (399.5, 89.5)).all()
+        rows, columns, _ = sample_window(np.random.default_rng(seed), (90, 400), SIZE)
+        assert 0 <= rows.start < rows.stop <= 91
+        assert 0 <= columns.start < columns.stop <= 401
+        assert 59 <= rows.stop - rows.start <= 90
+        assert abs(rows.stop - rows.start - (columns.stop - columns.start)) <= 1
+
+
+def test_a_window_of_a_background_is_that_part_of_it_mirrored_or_not():
+    ramp = np.arange(180, dtype=np.uint8)[None, :, None].repeat(160, 0).repeat(3, 2)
+    for mirrored in (False, True):
+        cut = cut_window(ramp, (slice(10, 138), slice(20, 148), mirrored), SIZE)
+        assert cut.shape == (*SIZE, 3)
+        assert cut[5, :: -1 if mirrored else 1, 0].tolist() == list(range(20, 148))
+    lines = np.zeros((512, 512, 3), np.uint8)
+    lines[:, ::4] = 255
+    assert np.ptp(cut_window(lines, (slice(0, 512), slice(0, 512), False), SIZE)) <= 2
+
+
+def test_the_border_mirrors_as_if_looked_up_pixel_by_pixel(portrait):
+    """Also where the crop is far wider than the photo, and where nobody is beyond it."""
+    for seed in range(6):
+        corner = np.random.default_rng(seed).uniform(-500, 500, (2, 1))
+        warp = Warp(np.hstack([[[1.2, 0.1], [-0.1, -1.3]], corner]))  # nothing is shrunk
+        maps = cv2.convertMaps(source_map(warp, SIZE), np.empty(0, np.float32), cv2.CV_16SC2)
+        for alone in (False, True):
+            crop = apply_warp(portrait, warp, SIZE, alone=alone)
+            for name, layer in portrait.items():
+                empty = alone and name == "alpha"
+                border = cv2.BORDER_CONSTANT if empty else cv2.BORDER_REFLECT_101
+                expected = cv2.remap(layer, *maps, cv2.INTER_LINEAR, borderMode=border)
+                assert np.array_equal(crop[name], expected)
 
 
 def test_grey_stays_grey_and_the_jitter_is_bounded(portrait):

@@ -55,7 +55,7 @@ def to_rgb(picture: Image.Image) -> Image.Image:
     """The picture in RGB; in sRGB, if its profile is one of grey or CMYK, or leads only one way."""
     transform = None if kept_profile(picture) else _to_srgb(picture)
     if transform is None:
-        return picture.convert("RGB")
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
     converted = ImageCms.applyTransform(picture.convert(_mode(picture)), transform)
     assert converted is not None  # None is of in-place work
     return converted
