@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import torch
 
-from data.folders import FolderDataset
+from data.folders import KEPT, FolderDataset
 from data.foregrounds import SOLVED, keep_raw, write_colours
 from DemoData.portrait import draw_portrait
 from DemoData.scenes import draw_scene
@@ -65,8 +65,8 @@ def main() -> None:
         folders = draw_files(root)
         portraits = Mixture([(FolderDataset(folders), 1, 1.0)])
         for cached in (False, True):
-            for layer in SOLVED if cached else ():
-                keep_raw(folders[layer] / "drawn.png")
+            for layer in KEPT if cached else ():
+                keep_raw((layer, folders[layer] / "drawn.png"))
             for replace in (0.0, 1.0):
                 data = TrainingSet(portraits, backgrounds=root / "scenes", replace=replace)
                 times = time_samples(data, args.count)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data.folders import READERS, check_sizes, check_trimap
+from data.folders import check_sizes, check_trimap, read_layer
 from utils.arguments import OneSentenceParser
 from utils.errors import InputError
 from utils.files import AnyPath
@@ -43,7 +43,7 @@ def inspect_folders(
 
     Args:
         title: the data set's name.
-        folders: layer (a key of READERS) -> folder.
+        folders: layer (as of `data.folders.READERS`) -> folder.
         made_by: layer -> the command that makes its folder, named if that is missing.
         fast: read only the files' headers: all but broken pixels, soft shares and trimap values.
         num_workers: processes that read; None for one a core.
@@ -129,7 +129,7 @@ def _inspect(paths: Mapping[str, AnyPath], *, fast: bool) -> Finding:
             if fast:
                 sizes[layer] = read_size(path)
                 continue
-            array = READERS[layer](path)
+            array = read_layer(layer, path)
             sizes[layer] = array.shape[:2]
             if layer == "trimap":
                 check_trimap(array, path)

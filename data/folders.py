@@ -18,7 +18,7 @@ from utils.trimap import Trimap
 
 
 def raw_path(path: AnyPath) -> Path:
-    """Where the pixels of a foreground or background are kept as they are: fg_raw/NAME.npy."""
+    """Where the pixels of a layer of KEPT are kept as they are: fg_raw/NAME.npy."""
     path = Path(path)
     return path.parent.with_name(f"{path.parent.name}_raw") / f"{path.stem}.npy"
 
@@ -29,10 +29,14 @@ def has_raw(path: AnyPath) -> bool:
     return raw.exists() and raw.stat().st_mtime_ns == Path(path).stat().st_mtime_ns
 
 
-def _read_colours(path: AnyPath) -> np.ndarray:
-    """A foreground or background, from memory-mapped pixels where there are any."""
-    if not Path(path).exists() or not has_raw(path):
-        return read_photo(path)
+def read_layer(layer: str, path: AnyPath) -> np.ndarray:
+    """One layer's file, or where there are any, its memory-mapped pixels.
+
+    Raises:
+        InputError: as the readers of `utils.images`; if the pixels are broken.
+    """
+    if layer not in KEPT or not Path(path).exists() or not has_raw(path):
+        return READERS[layer](path)
     raw = raw_path(path)
     try:
         return np.load(raw, mmap_mode="r")
@@ -44,10 +48,11 @@ READERS = {
     "image": read_photo,
     "alpha": read_alpha,
     "trimap": read_alpha,
-    "foreground": _read_colours,
-    "background": _read_colours,
+    "foreground": read_photo,
+    "background": read_photo,
     "cutout": read_rgba,
 }
+KEPT = ("foreground", "background", "alpha")
 
 
 @dataclass(frozen=True)
@@ -66,13 +71,13 @@ class StoredSample:
     read: dict[str, np.ndarray] = field(default_factory=dict)
 
     def layer(self, name: str) -> np.ndarray:
-        """(H, W[, C]) uint8; foreground and background may be memory-mapped.
+        """(H, W[, C]) uint8; those of KEPT may be memory-mapped.
 
         Raises:
             InputError: if the file is broken, differs from the first in size, or is a wrong trimap.
         """
         if name not in self.read:
-            array = READERS[name](self.paths[name])
+            array = read_layer(name, self.paths[name])
             first = next(iter(self.read), name)
             sizes = {first: self.read.get(first, array).shape[:2], name: array.shape[:2]}
             check_sizes(sizes, self.paths)

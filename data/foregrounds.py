@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from data.folders import raw_path, read_layers
+from data.folders import READERS, raw_path, read_layers
 from utils.files import AnyPath, atomic_path
 from utils.foreground import solve_fg_bg
-from utils.images import read_photo
 from utils.images.encode import encode_quickly_read
 
 SOLVED = ("foreground", "background")
@@ -43,14 +42,15 @@ def write_colours(path: AnyPath, image: np.ndarray) -> None:
         temporary.write_bytes(encode_quickly_read(image))
 
 
-def keep_raw(path: AnyPath) -> None:
-    """Write a picture's pixels as they are, to be memory-mapped in training. Atomic.
+def keep_raw(picture: tuple[str, AnyPath]) -> None:
+    """Write the pixels of a (layer, path) as they are, to be memory-mapped in training. Atomic.
 
     Raises:
         InputError: if the picture can't be read.
     """
+    layer, path = picture
     stated = Path(path).stat()  # of before it is read
-    pixels = read_photo(path)
+    pixels = READERS[layer](path)
     with atomic_path(raw_path(path)) as temporary:
         with temporary.open("wb") as file:  # numpy.save doesn't say that the disk is full
             header = np.lib.format.header_data_from_array_1_0(pixels)

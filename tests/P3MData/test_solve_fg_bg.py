@@ -132,13 +132,14 @@ def test_unpacked_layers_are_the_same_pixels_and_follow_new_pictures(root, monke
     with pytest.raises(MissingError, match=r"fg; make it: python -m P3MData\.solve_fg_bg"):
         cache_dataset(root)
     solve_dataset(root, num_workers=1)
-    packed = [P3MDataset(root, "train").stored(i).layer("foreground") for i in range(4)]
+    layers = [(i, layer) for i in range(4) for layer in ("alpha", "foreground", "background")]
+    packed = {key: P3MDataset(root, "train").stored(key[0]).layer(key[1]) for key in layers}
     monkeypatch.setattr("sys.argv", ["solve_fg_bg", "--cache", "--data_root", str(root)])
     assert main() == 0
-    assert "8 of 8 pictures are to be unpacked: 0.0 GB" in capsys.readouterr().out
+    assert "12 of 12 pictures are to be unpacked: 0.0 GB" in capsys.readouterr().out
     dataset = P3MDataset(root, "train")
-    for i, pixels in enumerate(packed):
-        mapped = dataset.stored(i).layer("foreground")
+    for (i, layer), pixels in packed.items():
+        mapped = dataset.stored(i).layer(layer)
         assert isinstance(mapped, np.memmap)
         assert np.array_equal(mapped, pixels)
     picture = root / "P3M-10K/train/fg/1.png"
@@ -148,7 +149,7 @@ def test_unpacked_layers_are_the_same_pixels_and_follow_new_pictures(root, monke
         assert not has_raw(picture)
     assert not isinstance(dataset.stored(1).layer("foreground"), np.memmap)
     cache_dataset(root, 1)
-    assert "2 of 8 pictures" in capsys.readouterr().out
+    assert "2 of 12 pictures" in capsys.readouterr().out
 
 
 def test_results_older_than_their_sources_are_told_of_and_kept(root, capsys):
@@ -171,7 +172,8 @@ def test_a_full_disk_while_unpacking_is_told_with_the_files_name(tmp_path):
     script = (
         "import resource, signal, sys\nfrom data.foregrounds import keep_raw\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\nkeep_raw(sys.argv[1])"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
+        "keep_raw(('foreground', sys.argv[1]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path / "fg" / "a.png")],
