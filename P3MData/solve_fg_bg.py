@@ -92,8 +92,8 @@ def cache_dataset(root: AnyPath, num_workers: int | None = None) -> list[str]:
         for path in list_layer(layers[layer], commands.get(layer)).values()
     ]
     jobs = [(layer, path) for layer, path in pictures if not has_raw(path)]
-    size = sum((1 if layer == "alpha" else 3) * math.prod(read_size(path)) for layer, path in jobs)
-    size /= 1e9
+    channels = {"alpha": 1}
+    size = sum(channels.get(layer, 3) * math.prod(read_size(path)) / 1e9 for layer, path in jobs)
     free = shutil.disk_usage(layers["foreground"]).free / 1e9
     print(f"{len(jobs)} of {len(pictures)} pictures are to be unpacked: {size:.1f} GB")
     if size > free:

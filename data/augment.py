@@ -175,16 +175,17 @@ def apply_warp(
     right, bottom = np.maximum(beyond, 0).astype(int).tolist()
     # Fixed-point maps once, instead of once a layer.
     places, parts = cv2.convertMaps(source, np.empty(0, np.float32), cv2.CV_16SC2)
-    places = cv2.add(places, (left, top, 0, 0))
+    places = cv2.add(places, np.array((left, top, 0, 0), np.float64))
 
     def cut(*names: str) -> np.ndarray:
-        extended = [
-            cv2.copyMakeBorder(
-                _shrink(layers[name], factor), top, bottom, left, right,
-                cv2.BORDER_CONSTANT if alone and name == "alpha" else cv2.BORDER_REFLECT_101,
-            )
-            for name in names
-        ]  # fmt: skip
+        extended = [_shrink(layers[name], factor) for name in names]
+        if left or top or right or bottom:
+            empty = [alone and name == "alpha" for name in names]
+            borders = [cv2.BORDER_CONSTANT if e else cv2.BORDER_REFLECT_101 for e in empty]
+            extended = [
+                cv2.copyMakeBorder(layer, top, bottom, left, right, border)
+                for layer, border in zip(extended, borders, strict=True)
+            ]
         layer = cv2.merge(extended) if len(names) > 1 else extended[0]
         return cv2.remap(layer, places, parts, cv2.INTER_LINEAR)
 

@@ -55,5 +55,5 @@ def keep_raw(picture: tuple[str, AnyPath]) -> None:
         with temporary.open("wb") as file:  # numpy.save doesn't say that the disk is full
             header = np.lib.format.header_data_from_array_1_0(pixels)
             np.lib.format.write_array_header_1_0(file, header)
-            file.write(pixels)
+            file.write(pixels.data)
         os.utime(temporary, ns=(stated.st_atime_ns, stated.st_mtime_ns))  # see has_raw
