@@ -34,7 +34,6 @@ STARTS = ("pretrained", "pretrained_file", "no_pretrained", "init", "init_coarse
 
 POSITIVE, COUNT = number(int, 1), number(int, 0)
 ABOVE_0, FROM_0, SHARE = number(float, 0, excluded=True), number(float, 0), number(float, 0, most=1)
-OPTIMIZERS, SCHEDULES = ("adam", "muon"), ("steps", "cosine")
 PART = "use only those of {} that this table (columns name and split) assigns to PART"
 
 
@@ -186,11 +185,11 @@ class Optimisation:
     """How the weights change."""
 
     optimizer: str = option(
-        "muon learns faster from random weights than the paper's adam", "adam", choices=OPTIMIZERS
+        "muon learns faster from random weights than adam", "adam", choices=("adam", "muon")
     )
     lr: float = option("learning rate, before it falls", 1e-4, ABOVE_0)
     schedule: str = option(
-        "how the learning rate falls: at --lr_steps, or as a cosine", "steps", choices=SCHEDULES
+        "how the rate falls: at --lr_steps, or as a cosine", "steps", choices=("steps", "cosine")
     )
     lr_steps: tuple[int, ...] = option(
         "steps at which the rate falls by --lr_drop", (120_000, 240_000), POSITIVE, nargs="*"
