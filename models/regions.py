@@ -215,11 +215,9 @@ def nearest_cells_unrolled(
 
 def disc(radius: int) -> Tensor:
     """(n, 2) int64 (dy, dx) within `radius`, by distance, row and column; (0, 0) is left out."""
-    span = torch.arange(-radius, radius + 1)
-    offsets = torch.cartesian_prod(span, span)
-    distance = offsets.square().sum(dim=1)
-    order = distance.argsort(stable=True)
-    return offsets[order[1 : int((distance <= radius**2).sum())]]
+    span = range(-radius, radius + 1)
+    offsets = [(dy**2 + dx**2, dy, dx) for dy in span for dx in span]
+    return torch.tensor([(dy, dx) for d, dy, dx in sorted(offsets) if 0 < d <= radius**2])
 
 
 def _count_others(cells: Tensor, images: int) -> Tensor:

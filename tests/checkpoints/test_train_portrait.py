@@ -45,6 +45,9 @@ def recipe(tmp_path):
     for folder in ("real", "portraits", "views"):
         (tmp_path / folder).mkdir()
     (tmp_path / "views/sea.jpg").touch()
+    rows = ["name,split,source", *(f"street{n},train,many" for n in range(300))]
+    rows += ["home,train,few", "kept,val,few", "street300,val,many"]
+    (tmp_path / "real/manifest.csv").write_text("\n".join(rows))
     (tmp_path / "lite0.pth").touch()
     usual = ["--real", tmp_path / "real", "--portraits", tmp_path / "portraits"]
     usual += ["--scenes", tmp_path / "views", "--imagenet", tmp_path / "lite0.pth"]
@@ -117,6 +120,13 @@ def test_real_scenes_count_several_times_and_estimated_ones_once(recipe, tmp_pat
     assert (tmp_path / "out/scenes" / first).resolve() == tmp_path / "views/sea.jpg"
 
 
+def test_photos_for_training_of_sources_that_have_few_are_linked_once_more(recipe, tmp_path):
+    recipe()
+    for layer in ("image", "alpha", "fg", "bg"):
+        [link] = (tmp_path / "out/rare" / layer).iterdir()
+        assert link.readlink() == tmp_path / "out/real" / layer / "home.png"
+
+
 def test_on_a_gpu_it_trains_in_two_calls_and_a_third_trains_no_more(recipe):
     numbers = []
     for _ in range(3):
@@ -159,4 +169,5 @@ def test_an_ablation_changes_one_thing(recipe):
         with_it, without = by_name[f"with_CRA-{seed}"], by_name[f"without_CRA-{seed}"]
         assert without[3:] == [*with_it[3:], "--no_attention"]
         assert with_it[-1] == seed
+        assert values(" ".join(with_it[::-1]), "checkpoints/portrait.pth") == "--init_coarse"
     assert sum(command.startswith("evaluate.py") for command in commands) >= 1

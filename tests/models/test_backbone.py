@@ -37,7 +37,8 @@ def test_the_network_is_the_same_function_folded_and_predicts_at_an_eighth(name)
     for kind, channels in ((0, 1), (1, 3)):
         for level, stride in enumerate((32, 16, 8)):
             assert ours[kind][level].shape == (2, channels, 96 // stride, 160 // stride)
-            torch.testing.assert_close(ours[kind][level], folded[kind][level], rtol=0, atol=1e-4)
+        [finest] = folded[kind]  # inference reads no other
+        torch.testing.assert_close(ours[kind][-1], finest, rtol=0, atol=1e-4)
 
 
 def test_blocks_see_the_whole_photo_and_tell_places_apart():

@@ -379,10 +379,10 @@ def test_a_write_that_fails_half_way_loses_nothing(run, tmp_path, monkeypatch):
     run(tmp_path / "whole")
     save = torch.save
 
-    def break_off(entries, path):
-        save(entries, path)
+    def break_off(entries, file):
+        save(entries, file)
         if entries["step"] == 6:
-            os.truncate(path, path.stat().st_size // 2)
+            file.truncate(file.tell() // 2)
             raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
