@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from DemoData.portrait import draw_portrait
 from models import CONFIGS, predict_alpha
 from models.checkpoint import DEFAULT_CHECKPOINT, load_model
 from tests import sandbox
@@ -33,8 +34,7 @@ def elsewhere(tmp_path, monkeypatch):
     copy = tmp_path / "hub" / "owner_lpm_main"
     ignore = sandbox.shutil.ignore_patterns(*sandbox.SKIPPED)
     sandbox.shutil.copytree(sandbox.ROOT, copy, ignore=ignore, copy_function=os.symlink)
-    photo = np.random.default_rng(0).integers(0, 255, (60, 80, 3)).astype(np.uint8)
-    write_image(tmp_path / "me.png", photo)
+    write_image(tmp_path / "me.png", draw_portrait(np.random.default_rng(0), 256, alone=True).image)
     monkeypatch.delenv("PYTHONPATH", raising=False)
 
     def run(program):
@@ -52,6 +52,7 @@ def test_a_program_elsewhere_mattes_a_photo(elsewhere, tmp_path):
 
     photo = read_photo(tmp_path / "me.png")
     expected = predict_alpha(load_model(DEFAULT_CHECKPOINT), photo, precision="fp32")
+    assert expected.max() > 0.5
     assert np.abs(read_alpha(tmp_path / "alpha.png") - 255 * expected).max() < 2
 
 
