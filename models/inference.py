@@ -161,7 +161,7 @@ def resolve_precision(precision: str, device: torch.device, *, training: bool = 
     """ "fp32", "bf16" or "fp16": what `precision` means on `device`.
 
     "auto" is bf16 where a GPU has it, and on CPUs with AMX or, for inference, AVX512-BF16: HD takes
-    1 / 1.77 of the time, alphas move by 1.3e-3 on average (docs/benchmarks.md). Training gains 1.2
+    half the time, alphas move by 1.6e-3 on average (docs/benchmarks.md). Training gains 1.2
     times from AVX512-BF16 alone; that is not worth another run than in float32 before, unasked.
 
     Raises:
