@@ -63,12 +63,14 @@ class StoredSample:
         name, edge_weight: as of `Sample`.
         paths: layer -> file.
         read: the layers that were asked for.
+        grey: the photo's mean, once it was asked for.
     """
 
     name: str
     paths: Mapping[str, AnyPath]
     edge_weight: float = 1.0
     read: dict[str, np.ndarray] = field(default_factory=dict)
+    grey: list[float] = field(default_factory=list)
 
     def layer(self, name: str) -> np.ndarray:
         """(H, W[, C]) uint8; those of KEPT may be memory-mapped.
@@ -92,7 +94,9 @@ class StoredSample:
         Raises:
             InputError: if the photo is broken.
         """
-        return mean_grey(read_photo(self.paths["image"], eighth=True))
+        if not self.grey:
+            self.grey.append(mean_grey(read_photo(self.paths["image"], eighth=True)))
+        return self.grey[0]
 
 
 class FolderDataset:

@@ -1,25 +1,13 @@
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 import predict
+from tests.stand_ins import fake_predictor
 from utils.errors import InputError, MissingError
 from utils.images import read_photo, read_rgba, write_image
 from utils.video.files import open_writer
-
-
-@dataclass
-class FakeMatte:
-    alpha: np.ndarray
-    trimap: np.ndarray
-
-
-def fake_predictor(photos, bits=None):
-    """The red channel is the alpha."""
-    reds = [photo[..., 0] for photo in photos]
-    return [FakeMatte(red / np.float32(255), np.full_like(red, 128)) for red in reds]
 
 
 @pytest.fixture

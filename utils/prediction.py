@@ -69,6 +69,12 @@ class Prediction:
     small_alpha: np.ndarray | None = None
 
     @property
+    def network_size(self) -> tuple[int, int]:
+        """(H', W') of the fitted photo, as the network saw it."""
+        height, width = self.classes.shape
+        return height * CELL, width * CELL
+
+    @property
     def cells(self) -> int:
         """Number of 8x8 regions of the fitted photo that are unknown, and refined."""
         return int((self.classes == 1).sum())
@@ -76,16 +82,14 @@ class Prediction:
     @property
     def trimap(self) -> np.ndarray:
         """(H, W) uint8 0/128/255, the coarse network's, enlarged by nearest neighbour."""
-        height, width = self.classes.shape
-        large = enlarge_trimap(VALUES[self.classes], (height * CELL, width * CELL))
+        large = enlarge_trimap(VALUES[self.classes], self.network_size)
         return self.fit.undo(large, enlarge_trimap)
 
     @property
     def coarse_alpha(self) -> np.ndarray:
         """(H, W) float32 in [0, 1], the coarse network's, enlarged bilinearly."""
         assert self.small_alpha is not None
-        height, width = self.small_alpha.shape
-        large = cv2.resize(self.small_alpha, (width * CELL, height * CELL))
+        large = cv2.resize(self.small_alpha, self.network_size[::-1])
         return self.fit.undo(large, enlarge_alpha)
 
 

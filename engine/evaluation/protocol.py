@@ -52,17 +52,6 @@ def paper_size(size: tuple[int, int], max_area: int | None) -> tuple[int, int]:
     return max(within, key=lambda pair: pair[0] * pair[1], default=(height, width))
 
 
-def network_size(
-    size: tuple[int, int], protocol: str, max_area: int | None, stride: int
-) -> tuple[int, int]:
-    """(height, width) at which a photo of (height, width) `size` goes through a network of
-    `stride`."""
-    if protocol == "paper":
-        return paper_size(size, max_area)
-    height, width = (side + -side % stride for side in fit_area(size, max_area))
-    return height, width
-
-
 def predict_at(
     model: MattingModel, photo: np.ndarray, *, protocol: str, max_area: int | None
 ) -> Prediction:

@@ -12,7 +12,7 @@ import torch
 
 from data.predictions import ENDINGS, list_predictions, read_prediction
 from data.sample import Sample
-from engine.evaluation.protocol import choose_area, network_size, predict_at
+from engine.evaluation.protocol import choose_area, predict_at
 from engine.evaluation.provenance import device_name, file_hash
 from models import MattingModel, load_model, prepare
 from models.inference import resolve_precision
@@ -57,7 +57,7 @@ class NetworkSource:
         return Answer(
             prediction.alpha,
             prediction.coarse_alpha if self.with_coarse else None,
-            network_size(sample.image.shape[:2], self.protocol, self.max_area, self.model.stride),
+            prediction.network_size,
         )
 
 

@@ -106,8 +106,7 @@ def make_state(model: MattingModel, settings: Optimisation, device: torch.device
     model.refined_share = settings.refined_share
     model.to(device).to(memory_format=torch.channels_last)
     optimizer = make_optimizer(dict(model.named_parameters()), settings)
-    average = _moving_average(settings.ema)
-    averaged = AveragedModel(model, multi_avg_fn=average) if settings.ema else None
+    averaged = _moving_average(model, settings.ema) if settings.ema else None
     return RunState(model, optimizer, torch.amp.GradScaler(device.type, enabled=fp16), averaged)
 
 
@@ -136,15 +135,17 @@ def make_optimizer(
     return Muon(groups, lr=settings.lr, betas=(0.9, 0.999))
 
 
-def _moving_average(decay: float) -> Any:
+def _moving_average(model: MattingModel, decay: float) -> AveragedModel:
     """An exponential moving average that forgets faster while few steps are done."""
 
     @torch.no_grad()
-    def average(averaged: Any, current: Any, count: Tensor) -> None:
-        steps = float(count)
-        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + steps) / (10 + steps)))
+    def average(weights: Any, current: Any, _: Tensor | int) -> None:
+        # Counted on the host: to read PyTorch's count, on the device, is to wait for the device.
+        steps = float(averaged.n_averaged)
+        torch._foreach_lerp_(weights, current, 1 - min(decay, (1 + steps) / (10 + steps)))
 
-    return average
+    averaged = AveragedModel(model, multi_avg_fn=average)
+    return averaged
 
 
 def learning_rate(step: int, settings: Optimisation) -> float:

@@ -98,7 +98,8 @@ def train_step(
 ) -> Step:
     """One step of the optimizer on this process's share of a batch, given in parts.
 
-    It doesn't wait for the device. `check` its verdict before anything is saved.
+    It waits for the device only to learn how many cells are refined. `check` its verdict before
+    anything is saved.
     """
     optimisation, scaler = settings.optimisation, state.scaler
     rate = learning_rate(state.step, optimisation)

@@ -241,6 +241,14 @@ def test_a_replaced_sample_reads_neither_background_nor_the_whole_photo(stored, 
         data[next(i for i in range(20) if " before " in expected[i]["name"])]
 
 
+def test_the_mean_of_a_kept_photo_is_read_once(stored):
+    folder, portraits = stored
+    samples = Mixture([(portraits, 2, 1.0)], keep=True)
+    grey = samples[0].mean_grey()
+    shutil.rmtree(folder / "image")
+    assert samples[1].mean_grey() == grey  # the same portrait's second turn
+
+
 def test_a_sample_with_a_broken_background_depends_on_the_position_alone(stored, scenes, capfd):
     folder, portraits = stored
     for name in "ab":

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from engine.evaluation.protocol import choose_area, network_size, paper_size, predict_at
+from engine.evaluation.protocol import choose_area, paper_size, predict_at
 from engine.evaluation.test_sets import TEST_SETS
 from models import CONFIGS, build_model, predict_alpha, prepare
 from utils.errors import InputError
 from utils.images.area import AREAS, fit_area
+from utils.prediction import fit_photo
 
 HD = AREAS["HD"]
 
@@ -57,10 +58,20 @@ def test_area_as_given_or_as_the_papers_or_the_checkpoints():
 
 
 def test_pad_goes_up_to_multiples():
-    assert network_size((1080, 1440), "pad", None, 128) == (1152, 1536)
-    assert network_size((1080, 1441), "pad", None, 32) == (1088, 1472)
-    assert network_size((1080, 1440), "paper", None, 128) == (1024, 1408)
-    assert network_size((2160, 2880), "pad", 1080 * 1440, 128) == (1152, 1536)
+    def padded(height, width, stride, max_area=None):
+        photo = np.zeros((height, width, 3), np.uint8)
+        return fit_photo(photo, stride, max_area=max_area)[0].shape[:2]
+
+    assert padded(1080, 1440, 128) == (1152, 1536)
+    assert padded(1080, 1441, 32) == (1088, 1472)
+    assert paper_size((1080, 1440), None) == (1024, 1408)
+    assert padded(2160, 2880, 128, 1080 * 1440) == (1152, 1536)
+
+
+@pytest.mark.parametrize(("protocol", "size"), [("paper", (128, 256)), ("pad", (256, 384))])
+def test_an_answer_knows_at_which_size_the_network_saw_the_photo(model, protocol, size):
+    photo = np.zeros((200, 300, 3), np.uint8)
+    assert predict_at(model, photo, protocol=protocol, max_area=None).network_size == size
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 import threading
 import time
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -9,22 +8,10 @@ from PIL import Image
 from engine.prediction.jobs import KINDS, Formats, Job, find_sources, plan_jobs
 from engine.prediction.outputs import LayerMaker, read_background
 from engine.prediction.photos import Outcome, batches_by_size, map_ahead, predict_photos
+from tests.stand_ins import FakeMatte, fake_predictor
 from tests.utils.profiles import PROFILES, shown
 from utils.errors import InputError
 from utils.images import read_alpha, read_photo, write_image
-
-
-@dataclass
-class FakeMatte:
-    alpha: np.ndarray
-    trimap: np.ndarray
-
-
-def fake_predictor(photos, bits=None):
-    """The red channel is the alpha."""
-    return [
-        FakeMatte(p[..., 0] / np.float32(255), np.full(p.shape[:2], 128, np.uint8)) for p in photos
-    ]
 
 
 def run(folder, output, predictor=fake_predictor, **options):

@@ -2,7 +2,6 @@ import itertools
 import os
 import signal
 from contextlib import nullcontext
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from threading import Event
@@ -14,21 +13,10 @@ from engine.prediction import videos as video
 from engine.prediction.jobs import Formats, Job, Media, plan_job
 from engine.prediction.outputs import LayerMaker, read_background
 from engine.prediction.videos import predict_video, predict_videos, stop_at_ctrl_c
+from tests.stand_ins import fake_predictor
 from utils.errors import InputError
 from utils.images import read_alpha
 from utils.video.frame import PLAIN, Frame
-
-
-@dataclass
-class FakeMatte:
-    alpha: np.ndarray
-    trimap: np.ndarray
-
-
-def fake_predictor(photos, bits=None):
-    """The red channel is the alpha."""
-    reds = [photo[..., 0] for photo in photos]
-    return [FakeMatte(red / np.float32(255), np.full_like(red, 128)) for red in reds]
 
 
 class FakeReader:

@@ -61,3 +61,15 @@ def test_each_term_falls_by_its_own_gradient(portraits, tmp_path, term):
         float(train_step(state, model, batch, settings, ALONE).losses[term]) for _ in range(20)
     ]
     assert values[-1] < 0.7 * values[0]
+
+
+@torch.no_grad()
+def test_the_average_of_the_weights_reads_no_count_from_the_device(portraits, tmp_path):
+    words = command(portraits, tmp_path / "run", **OPTIONS, ema=0.9)
+    averaged = make_state(
+        build_model(TINY), parse_arguments("", words).optimisation, ALONE.device
+    ).averaged
+    averaged.n_averaged.fill_(10)
+    weights = torch.zeros(3)
+    averaged.multi_avg_fn([weights], [torch.ones(3)], torch.empty((), device="meta"))
+    torch.testing.assert_close(weights, torch.full((3,), 1 - 11 / 20))
