@@ -170,7 +170,7 @@ def half_precision(bench: Bench) -> Figures:
 def training(bench: Bench) -> Figures:
     """The paper's step: 8 samples of 896x896, with its wait for data and without."""
     name = "model" if bench.on_gpu else "demo"
-    found = bench.train("--model_version", name, on=bench.here, steps=40, size=896)
+    found = bench.train("--model_version", name, on=bench.here, steps=200, size=896)
     seconds, share = (
         float(np.median(found[f"speed/{key}"][len(found["loss/total"]) // 2 :]))
         for key in ("step_seconds", "data_wait_share")

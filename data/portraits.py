@@ -101,7 +101,7 @@ class PortraitDataset(FolderDataset):
         """
         missing = []
         for paths in self.paths.values():
-            there = {name: path for name, path in paths.items() if path.exists()}
+            there = {n: path for n, path in paths.items() if n not in SOLVED or path.exists()}
             check_sizes({name: read_size(path) for name, path in there.items()}, there)
             if len(there) < len(paths):
                 missing.append(paths)
