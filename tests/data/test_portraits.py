@@ -43,6 +43,15 @@ def test_layers_of_another_size_are_refused_at_the_start(folder):
         PortraitDataset(folder).solve()
 
 
+def test_links_to_nothing_are_told_of_in_a_sentence(folder):
+    for layer in ("image", "alpha"):
+        path = folder / layer / "me.png"
+        path.unlink()
+        path.symlink_to(folder / "gone.png")
+    with pytest.raises(MissingError, match=r"no file .*image/me\.png"):
+        PortraitDataset(folder).solve()
+
+
 @pytest.fixture
 def table(tmp_path):
     text = "name,split\nme,train\nyou,val\nhe,train\n"
