@@ -28,7 +28,7 @@ from engine.evaluation.sources import Source, open_folder, open_network, tell_un
 from engine.evaluation.test_sets import TEST_SETS, Place
 from models.checkpoint import latest_checkpoint
 from models.inference import PRECISIONS
-from utils.arguments import OneSentenceParser, add_cuda_graphs, number
+from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
 from utils.parallel import count_cores
 from utils.results.rows import Row, average
@@ -51,7 +51,6 @@ def parse_args() -> argparse.Namespace:
     add("--protocol", choices=PROTOCOLS, help=f"resize as the paper, or only pad ({defaults})")
     add("--max_area", help="HD, 4K, none or pixels (pad: as the checkpoint asks; paper: its rule)")
     add("--precision", choices=PRECISIONS, help="default: fp32 for paper, auto for pad")
-    add_cuda_graphs(parser)
     add("--resize_predictions", action="store_true", help="to the photo's size; else refused")
     add("--output", type=Path, help="folder (default: test_<dataset> in the run folder)")
     add("--save_imgs", action="store_true", help="write every alpha as PNG, too")
@@ -67,7 +66,7 @@ def parse_args() -> argparse.Namespace:
     args.protocol = args.protocol or TEST_SETS[args.dataset].protocol
     if args.dataset != "Portraits" and (args.portraits or args.split):
         raise InputError("--portraits and --split are of use to --dataset Portraits alone")
-    for name in ("max_area", "precision", "with_coarse", "cuda_graphs"):
+    for name in ("max_area", "precision", "with_coarse"):
         if args.predictions and getattr(args, name):
             raise InputError(f"--{name} is of no use to --predictions")
     if args.resize_predictions and not args.predictions:
@@ -103,7 +102,7 @@ def open_source(
         home, parts = args.predictions, [set_name, args.predictions.resolve().name]
     else:
         checkpoint = args.checkpoint or latest_checkpoint(args.src_train_dir)
-        names = ("num_threads", "protocol", "max_area", "with_coarse", "cuda_graphs")
+        names = ("num_threads", "protocol", "max_area", "with_coarse")
         settings, source = open_network(
             checkpoint,
             device,

@@ -25,7 +25,7 @@ from engine.prediction.outputs import LayerMaker, read_background
 from engine.prediction.photos import Predictor, predict_photos
 from engine.prediction.predictors import load_predictor, needs_torch
 from engine.prediction.videos import predict_videos
-from utils.arguments import OneSentenceParser, add_cuda_graphs, join_dashes, number
+from utils.arguments import OneSentenceParser, join_dashes, number
 from utils.errors import InputError, run_script
 from utils.images import MAX_PIXELS, read_photo
 from utils.memory import keep_freed_memory
@@ -49,7 +49,6 @@ def parse_args() -> argparse.Namespace:
     add("--smooth", action="store_true", help="less flicker in a video's alpha")
     add("--show", action="store_true", help="show videos in a window; q ends")
     add("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto")
-    add_cuda_graphs(parser)
     add("--gpus", type=int, nargs="*", help="default: all there are; none after it: the CPU")
     add("--batch_size", type=count, help="photos of equal size, or frames (default: 4 on a GPU)")
     add("--num_workers", type=count, default=2, help="threads that decode; as many encode")
@@ -84,7 +83,7 @@ def predict(args: argparse.Namespace, processes: Processes | None) -> int:
     background = read_background(args.background or "green", args.max_pixels, say=is_main)
     layers = LayerMaker(kinds, background, solve=not args.no_foreground, bits=args.bits)
     device = processes.device if processes else None
-    chosen = {name: getattr(args, name) for name in ("precision", "max_area", "cuda_graphs")}
+    chosen = {"precision": args.precision, "max_area": args.max_area}
     predictor, about = load_predictor(args.checkpoint, device=device, **chosen)
     if is_main:
         print(about)

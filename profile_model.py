@@ -26,7 +26,7 @@ from models import CONFIGS, MattingModel, build_model, load_model
 from models.checkpoint import latest_checkpoint
 from models.config import with_settings
 from models.inference import PRECISIONS, resolve_precision
-from utils.arguments import OneSentenceParser, add_cuda_graphs, number
+from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
 from utils.memory import memory_told
 from utils.parallel import count_cores
@@ -52,7 +52,6 @@ def parse_args() -> argparse.Namespace:
     shares = "percent of the cells that are refined (default: 2 7 15 100)"
     add("--unknown", nargs="+", type=number(float, 0), default=[2, 7, 15, 100], help=shares)
     add("--precision", nargs="+", choices=PRECISIONS, default=["auto"])
-    add_cuda_graphs(parser)
     add("--seconds", type=number(float, 0), default=1, help="a timing lasts, at least 3 runs")
     add("--trace", action="store_true", help="write Chrome traces, too, to <output>/trace")
     add("--output", type=Path, help="folder (default: profile in the run folder)")
@@ -72,8 +71,6 @@ def main() -> None:
     gpus = choose_gpus(args.gpus)
     if args.gpus and len(gpus) > 1:
         raise InputError(f"--gpus {' '.join(map(str, gpus))}: a profile is of one GPU; name one")
-    if args.cuda_graphs and not gpus:
-        raise InputError("--cuda_graphs needs a GPU; leave it out for a profile of the CPU")
     torch.set_num_threads(args.num_threads)
     model, home = open_model(args)
     files = ProfileFiles(args.output or home)
@@ -111,7 +108,6 @@ def measure(
     """Every size (of `parts`) in every precision with every share of unknown cells."""
     device = next(model.parameters()).device
     precisions = dict.fromkeys(resolve_precision(name, device) for name in args.precision)
-    fixed = {"seconds": args.seconds, "cuda_graphs": args.cuda_graphs}
     measurements = []
     cases = list(product(parts, precisions, args.unknown))
     for size, precision, unknown in tqdm(cases, desc="profile", unit="case"):
@@ -119,7 +115,7 @@ def measure(
         trace = files.trace(case) if args.trace else None
         try:
             with memory_told(str(case), "it is not measured"):
-                measurements.append(measure_case(model, case, parts[size], trace=trace, **fixed))
+                measurements.append(measure_case(model, case, parts[size], args.seconds, trace))
         except InputError as error:
             tqdm.write(str(error), file=sys.stderr)
     if not measurements:

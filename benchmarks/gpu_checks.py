@@ -13,13 +13,21 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.data import default_collate
 
 from benchmarks.bench_train import train_on_drawn
+from data.sample import Sample
+from DemoData.portrait import draw_portrait
+from engine.distributed import Processes
 from engine.profiling.measuring import measure_peak, measure_time, synchronise
 from engine.profiling.profile import portrait_maps
+from engine.training.optimisation import make_state
+from engine.training.settings import RunSettings
+from engine.training.step import train_step
 from models import CONFIGS, MattingModel, build_model, prepare
 from models.refinement import REGION
 from models.regions import nearest_cells
+from P3MData.data_loader import TrainingSet
 
 Figures = dict[str, float | str]
 CPU = torch.device("cpu")
@@ -149,13 +157,27 @@ def numbers(bench: Bench) -> Figures:
 
 def first_steps(bench: Bench) -> Figures:
     """The losses of 4 steps in float32, and how far they are from the CPU's."""
-    flags = "--precision", "fp32", "--batch_size", "4"
-    here, there = (bench.train(*flags, on=on, steps=4)["loss/total"] for on in (bench.here, ""))
-    return {
-        f"step {number}, {name}": value
-        for number, pair in enumerate(zip(here, abs(here / there - 1), strict=True), start=1)
-        for name, value in zip(("loss", "relative difference"), map(float, pair), strict=True)
-    }
+    side = 384 if bench.on_gpu else 128
+    drawn = [draw_portrait(np.random.default_rng(seed), side) for seed in range(4)]
+    samples = [Sample("drawn", x.image, x.alpha, None, x.foreground, x.background) for x in drawn]
+    data = TrainingSet(samples, crop_size=side)
+    words = {"train_dir": ".", "model_version": "demo", "precision": "fp32"}
+    settings = RunSettings.of(words)
+    losses = []
+    for device in (bench.device, CPU):
+        torch.manual_seed(0)
+        state = make_state(build_model(CONFIGS["demo"]), settings.optimisation, device)
+        state.model.train()
+        losses.append([])
+        for start in range(0, 16, 4):
+            batch = default_collate([data[i] for i in range(start, start + 4)])
+            step = train_step(state, state.model, [batch], settings, Processes(0, 1, device))
+            losses[-1].append(step.losses["total"].item())
+    found: Figures = {}
+    for number, (loss, truth) in enumerate(zip(*losses, strict=True), start=1):
+        found[f"step {number}, loss"] = loss
+        found[f"step {number}, relative difference"] = abs(loss / truth - 1)
+    return found
 
 
 def half_precision(bench: Bench) -> Figures:

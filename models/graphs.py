@@ -1,6 +1,6 @@
 """CUDA graphs: the hundreds of kernel launches of a network replayed as one.
 
-Written without a GPU at hand: its speed has not been measured, so it has to be asked for.
+On an H200 an HD photo takes a third of the time by it (docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -22,10 +22,15 @@ class Recording:
     """A function's kernels on a GPU for inputs of one kind: shapes, layouts and types.
 
     The graph works in memory of its own, so only one thread at a time may call this.
+
+    Args:
+        beside: another recording, whose memory this one works in, too: never at the same time.
     """
 
     @torch.inference_mode()
-    def __init__(self, function: Callable[..., Any], inputs: Sequence[Tensor]) -> None:
+    def __init__(
+        self, function: Callable[..., Any], inputs: Sequence[Tensor], beside: Recording | None
+    ) -> None:
         with torch.cuda.device(inputs[0].device):
             self.inputs = [x.clone() for x in inputs]  # every replay reads from here
             self.done = torch.cuda.Event()
@@ -36,8 +41,9 @@ class Recording:
                     function(*self.inputs)
             current.wait_stream(side)
             self.graph = torch.cuda.CUDAGraph()
+            pool = beside.graph.pool() if beside else None
             # thread_local: what other threads do on the GPU meanwhile is no error.
-            with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
+            with torch.cuda.graph(self.graph, pool, capture_error_mode="thread_local"):
                 self.outputs = function(*self.inputs)
 
     @torch.inference_mode()
@@ -63,7 +69,7 @@ class Graphs:
     was recorded makes room, and this kind is computed. Threads may call this at the same time.
     """
 
-    max_recordings = 6  # each holds the memory of one pass
+    max_recordings = 12  # each holds inputs and answers; what they work in, they share
     max_numbers = 30_000_000  # of the first input; beyond, launching takes no time beside computing
 
     def __init__(self) -> None:
@@ -95,7 +101,8 @@ class Graphs:
                 return None
             try:
                 self._drop(down_to=self.max_recordings - 1)
-                self.recordings[kind] = Recording(function, inputs)
+                beside = next(iter(self.recordings.values()), None)
+                self.recordings[kind] = Recording(function, inputs, beside)
             except RuntimeError as error:
                 self.failed.add(kind)
                 self._drop(down_to=0)

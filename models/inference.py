@@ -25,7 +25,7 @@ class NotFiniteError(InputError):
 
 
 def prepare(
-    model: MattingModel, precision: str = "auto", *, cuda_graphs: bool = False
+    model: MattingModel, precision: str = "auto", *, cuda_graphs: bool = True
 ) -> MattingModel:
     """A copy of a network for predicting many photos.
 
@@ -37,19 +37,16 @@ def prepare(
         model: stays as it is, whatever mode it is in; later changes of it don't reach the copy. A
             prepared one is returned itself.
         precision: as for predict_alpha; for a prepared one "auto" stands for what it has.
-        cuda_graphs: replay kernels on a GPU instead of launching each one; not for a prepared one.
+        cuda_graphs: on a GPU, replay kernels instead of launching each one; see models/graphs.py.
 
     Raises:
-        InputError: precision is none of these, or a prepared network has another one; or
-            cuda_graphs without a GPU.
+        InputError: precision is none of these, or a prepared network has another one.
     """
     weight = next(model.parameters())
     dtype = DTYPES[resolve_precision(precision, weight.device)]
     if not model.folded:
-        if cuda_graphs and not weight.is_cuda:
-            raise InputError(f"cuda_graphs is for a network on a GPU, not on the {weight.device}")
         network = fold_for_inference(model, dtype)
-        return replay(network, Graphs()) if cuda_graphs else network
+        return replay(network, Graphs()) if cuda_graphs and weight.is_cuda else network
     if precision != "auto" and dtype != weight.dtype:
         raise InputError(
             f"this network was prepared in {weight.dtype}; for precision={precision!r} prepare"

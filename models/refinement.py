@@ -42,10 +42,10 @@ def _up(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
 
 
 def bucket(count: int) -> int:
-    """The least of 512, 1024, 2048, 3072, 4096, 6144, 8192, 12288, ... that is at least `count`."""
-    size = max(512, 1 << (count - 1).bit_length())
-    smaller = size * 3 // 4
-    return smaller if count <= smaller and size >= 4096 else size
+    """The least of 512, 640, 768, 896, 1024, 1280, 1536, ... (4, 5, 6 and 7 times a power of two)
+    that is at least `count`: few numbers, none of which is a quarter too large."""
+    unit = max(128, 1 << max(0, (count - 1).bit_length() - 3))
+    return max(512, -(-count // unit) * unit)
 
 
 def _sequences(neighbours: Tensor) -> Tensor:

@@ -200,15 +200,17 @@ def nearest_cells_unrolled(
     others = _count_others(cells, shape[0])
     grid, place, offsets = _index_grid(cells, shape, DISC, offsets)
     seen = grid[place[:, None] + offsets]  # (N, offsets), nearest first; -1: no cell
-    rank = torch.arange(len(offsets), device=cells.device).expand(seen.shape)
-    rank = rank.masked_fill(seen < 0, len(offsets))  # torch.where would copy a number to the GPU
-    near = seen.gather(1, rank.topk(num_neighbours, largest=False).indices).clamp(min=0)
+    order = (seen >= 0).cumsum(dim=1)
+    # Those that are no neighbours share one more slot. torch.where would copy a number to the GPU.
+    slot = (order - 1).masked_fill((seen < 0) | (order > num_neighbours), num_neighbours)
+    near = seen.new_zeros(len(cells), num_neighbours + 1).scatter(1, slot, seen)
+    near = near[:, :num_neighbours]
     dummy = cells[:, 0] < 0
-    lacking = ((seen >= 0).sum(dim=1) < others.clamp(max=num_neighbours)) & ~dummy
+    lacking = (order[:, -1] < others.clamp(max=num_neighbours)) & ~dummy
     if lone is None:
         centres = (lacking | dummy).nonzero()[:, 0]
     else:
-        centres = lacking.int().topk(lone).indices
+        centres = lacking.byte().topk(lone).indices
     near = near.index_put((centres,), _nearest_of_all(cells, centres, num_neighbours))
     return _repeat(near, others), lacking.sum()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import timm
@@ -10,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from timm.models.swin_transformer import SwinTransformerBlock, WindowAttention
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from models.pyramid import Backbone, read_imagenet
 from utils.errors import InputError
@@ -40,24 +42,33 @@ def convolutional_stem(widths: Sequence[int], outputs: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Conv2d(c, outputs, 3, 2, padding=1))
 
 
+# For windows of 49 tokens a third of the time of what PyTorch would pick, on an H200.
+GPU_KERNELS = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+
+
 class FoldedAttention(WindowAttention):
     """timm's for weights that no longer change: position bias and mask are one constant.
 
     Attributes:
         biases: (4, heads, L, L) by the kind of window that FoldedBlock tells; (1, heads, L, L)
-            where windows are not shifted.
+            where windows are not shifted. Rows are filled up to multiples of 8 numbers, of which
+            GPUs read several at once.
     """
 
     biases: Tensor
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(B * windows, L, C) -> the same; mask: (windows,) their kinds."""
-        biases = self.biases
-        if mask is not None:
-            biases = biases.index_select(0, mask.repeat(len(x) // len(mask)))
+        if mask is None:
+            biases = self.biases.expand(len(x), -1, -1, -1)
+        else:
+            biases = self.biases.index_select(0, mask.repeat(len(x) // len(mask)))
         qkv = self.qkv(x).unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         query, key, value = qkv.unbind(0)
-        x = F.scaled_dot_product_attention(query, key, value, attn_mask=biases)
+        with sdpa_kernel(GPU_KERNELS) if x.is_cuda else nullcontext():
+            x = F.scaled_dot_product_attention(
+                query, key, value, attn_mask=biases[..., : x.shape[1]]
+            )
         return self.proj(x.transpose(1, 2).flatten(2))
 
 
@@ -84,6 +95,7 @@ def fold_block(block: SwinTransformerBlock) -> None:
     # Two rows and columns of windows show every kind of mask once.
     mask = block.get_attn_mask(biases.new_empty(1, 2 * high, 2 * wide, 1))
     biases = biases if mask is None else biases + mask[:, None]
+    biases = F.pad(biases, (0, -biases.shape[-1] % 8))
     attention.register_buffer("biases", biases, persistent=False)
     del attention.relative_position_bias_table
     attention.__class__, block.__class__ = FoldedAttention, FoldedBlock

@@ -50,7 +50,6 @@ def test_times_in_doubt_are_noted_beside_every_figure(monkeypatch, tmp_path, cap
         (["--unknown", "7", "101"], "--unknown 101"),
         (["--input_size", "0", "5"], "0 is not a whole number"),
         (["--gpus", "97"], "--gpus 97"),
-        (["--gpus", "--cuda_graphs"], "--cuda_graphs needs a GPU"),
     ],
 )
 def test_mistakes_are_named(monkeypatch, tmp_path, arguments, words):

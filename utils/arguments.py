@@ -30,15 +30,6 @@ class OneSentenceParser(argparse.ArgumentParser):
         raise InputError(f"{message}; see --help")
 
 
-def add_cuda_graphs(parser: argparse.ArgumentParser) -> None:
-    """The option that every script has in which a GPU may predict many photos of one size."""
-    parser.add_argument(
-        "--cuda_graphs",
-        action="store_true",
-        help="replay a GPU's kernels from a photo size's third time on (gain not measured)",
-    )
-
-
 def join_dashes(words: Sequence[str], *options: str) -> list[str]:
     """Words of a command line, where "--input -clip.mp4" has become "--input=-clip.mp4".
 

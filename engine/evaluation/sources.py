@@ -100,14 +100,13 @@ def open_network(
     paper_area: int | None,
     precision: str,
     with_coarse: bool,
-    cuda_graphs: bool = False,
 ) -> tuple[dict[str, Any], Source]:
     """What decides a network's numbers, and the network as a source of answers.
 
     Args:
         num_threads: of the network on a CPU.
         max_area, paper_area: as for choose_area.
-        precision, cuda_graphs: as for models.prepare; the others are as for NetworkSource.
+        precision: as for models.prepare; the others are as for NetworkSource.
 
     Raises:
         MissingError, InputError: as load_model and choose_area.
@@ -117,8 +116,7 @@ def open_network(
     if device.type == "cpu":
         torch.set_num_threads(num_threads)
     torch.backends.cudnn.deterministic = True
-    model = load_model(checkpoint, device=device)
-    model = prepare(model, precision, cuda_graphs=cuda_graphs)
+    model = prepare(load_model(checkpoint, device=device), precision)
     area = choose_area(max_area, protocol, paper_area, model.max_area)
     settings = {
         "checkpoint": str(checkpoint),

@@ -36,7 +36,6 @@ def load_predictor(
     device: torch.device | None,
     precision: str,
     max_area: str | None = None,
-    cuda_graphs: bool = False,
 ) -> tuple[Predictor, str]:
     """Load a checkpoint.
 
@@ -47,7 +46,6 @@ def load_predictor(
         precision: auto, fp32, bf16 or fp16.
         max_area: HD, 4K, none or pixels, to which larger photos are shrunk for the network; None:
             as the checkpoint asks.
-        cuda_graphs: as for models.prepare.
 
     Returns:
         the predictor, and one line that says what the model is.
@@ -59,7 +57,7 @@ def load_predictor(
     """
     chosen = parse_area(max_area) if max_area else None
     load: Callable[..., Any] = _load_torch if needs_torch(path) else _load_onnx
-    run, about, area = load(path, device, precision, cuda_graphs)
+    run, about, area = load(path, device, precision)
     area = chosen if max_area else area
     if area is not None:
         about += f"; it sees at most {area / 1e6:.2g} megapixels"
@@ -67,7 +65,7 @@ def load_predictor(
 
 
 def _load_torch(
-    path: AnyPath | None, device: torch.device | None, precision: str, cuda_graphs: bool
+    path: AnyPath | None, device: torch.device | None, precision: str
 ) -> tuple[Callable[..., list[Prediction]], str, int | None]:
     """A predictor that takes max_area, its line, and the area it asks for."""
     from models import CONFIGS, prepare
@@ -77,7 +75,7 @@ def _load_torch(
     path = path or DEFAULT_CHECKPOINT
     checkpoint = read_checkpoint(path)
     model = model_from_checkpoint(checkpoint, path).to(device or "cpu")
-    network = prepare(model, precision, cuda_graphs=cuda_graphs)
+    network = prepare(model, precision)
 
     def predict(photos: list[np.ndarray], **options: Any) -> list[Prediction]:
         height, width = photos[0].shape[:2]
@@ -89,11 +87,9 @@ def _load_torch(
 
 
 def _load_onnx(
-    path: AnyPath, _: torch.device | None, precision: str, cuda_graphs: bool
+    path: AnyPath, _: torch.device | None, precision: str
 ) -> tuple[Callable[..., list[Prediction]], str, int | None]:
     """As _load_torch; photos go through one after the other."""
-    if cuda_graphs:
-        raise InputError(f"{path} has no use for --cuda_graphs; leave it out")
     if precision not in ("auto", "fp32"):
         raise InputError(f"{path} computes in fp32; leave --precision {precision} out")
     session = open_onnx(path)

@@ -188,9 +188,7 @@ def measure_case(
     model: MattingModel,
     case: Case,
     parts: list[Part],
-    *,
     seconds: float,
-    cuda_graphs: bool = False,
     trace: AnyPath | None = None,
 ) -> Measurement:
     """Time and memory of one case, on the model's device; times that are in doubt once more.
@@ -199,7 +197,6 @@ def measure_case(
         model: as load_model gives it.
         parts: from count_parts, for the same size.
         seconds: how long each of the two timings goes on, at least three runs.
-        cuda_graphs: as for models.prepare.
         trace: a file to write a Chrome trace of one run to, or None.
     """
     device = next(model.parameters()).device
@@ -212,7 +209,7 @@ def measure_case(
     regions = int(unknown.sum())
     work = sum(part.multiply_adds * (regions if part.per == "region" else 1) for part in parts)
     # Anew: with the graphs of this case's size alone.
-    network = prepare(model, case.precision, cuda_graphs=cuda_graphs)
+    network = prepare(model, case.precision)
 
     def to_image() -> Tensor:
         image = fitted.to(device).permute(2, 0, 1)[None]  # (1, 3, H, W), channels last

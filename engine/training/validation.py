@@ -39,7 +39,7 @@ def validate(
         InputError: in all processes, if not one file can be read, or memory ran out in one.
     """
     precision = resolve_precision(settings.optimisation.precision, processes.device, training=True)
-    network = prepare(model, precision)
+    network = prepare(model, precision, cuda_graphs=False)  # their memory is the training's
     count = min(len(dataset), settings.watching.val_images)
     chosen = processes.share([i * len(dataset) // count for i in range(count)])
     own = bool(settings.watching.val_portraits)

@@ -37,10 +37,16 @@ def test_results_are_kept_check_after_check(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["graphs", "half_precision", "two_gpus"])
-def test_what_needs_a_gpu_says_so(name, tmp_path):
-
+def test_what_needs_a_gpu_says_so(name):
     found = CHECKS[name](Bench(torch.device("cpu")))
     assert list(found) == ["left out"]
+
+
+def test_steps_of_one_device_are_those_of_the_other():
+    found = CHECKS["first_steps"](Bench(torch.device("cpu")))
+    losses = [value for name, value in found.items() if name.endswith("loss")]
+    assert len(set(losses)) == 4
+    assert {value for name, value in found.items() if name.endswith("difference")} == {0}
 
 
 def test_another_file_in_place_of_results_is_kept(tmp_path):

@@ -2,7 +2,14 @@
 
 import torch
 
-from models.attention import CrossRegionAttention, position_entries
+from models.attention import (
+    CrossRegionAttention,
+    by_entry,
+    by_head,
+    position_entries,
+    rows_of_heads,
+    rows_of_tokens,
+)
 
 
 def test_position_entries_share_one_beyond_reach():
@@ -38,3 +45,12 @@ def test_order_of_neighbours_does_not_matter():
     one = attention(tokens, cells, torch.tensor([[0, 1, 2, 3]]))
     other = attention(tokens, cells, torch.tensor([[0, 3, 1, 2]]))
     torch.testing.assert_close(one, other)
+
+
+def test_what_is_quick_on_gpus_looks_up_the_same():
+    random = torch.Generator().manual_seed(0)
+    table, qkv = torch.rand(50, 4, generator=random), torch.rand(20, 4, 6, generator=random)
+    entries = torch.randint(50, (7, 9, 9), generator=random)
+    sequence = torch.randint(20, (7, 9), generator=random)
+    assert by_head(table, entries).equal(by_entry(table, entries))
+    assert rows_of_tokens(qkv, sequence).equal(rows_of_heads(qkv, sequence))

@@ -9,7 +9,6 @@ import torch
 from models import MattingConfig, build_model, graphs, prepare
 from models.graphs import Graphs
 from models.inference import replay
-from utils.errors import InputError
 
 SMALL = MattingConfig(
     embed_dim=8, depths=(1, 1, 2, 1), num_heads=(1, 1, 1, 1), decoder_widths=(8, 8, 8)
@@ -19,7 +18,7 @@ SMALL = MattingConfig(
 class FakeRecording:
     """Remembers after what it was replayed."""
 
-    def __init__(self, function, inputs):
+    def __init__(self, function, inputs, beside):
         self.kind = (function, *(x.shape for x in inputs))
         self.done = SimpleNamespace(synchronize=lambda: None)
 
@@ -75,7 +74,7 @@ def test_a_failure_makes_room_and_leaves_out_its_kind_alone(calls, monkeypatch):
     replaying = Graphs()
     calls(replaying, 1, 1)
 
-    def fail(function, inputs):
+    def fail(function, inputs, beside):
         raise RuntimeError("capture refused")
 
     with monkeypatch.context() as broken:
@@ -109,11 +108,8 @@ def test_copies_begin_without_recordings_and_share_their_graphs(calls):
     assert other.coarse_network.graphs is other.refinement_network.graphs
 
 
-def test_graphs_are_asked_for_and_need_a_gpu():
-    model = build_model(SMALL)
-    assert prepare(model).refinement_network.graphs is None
-    with pytest.raises(InputError, match="cuda_graphs is for a network on a GPU, not on the cpu"):
-        prepare(model, cuda_graphs=True)
+def test_a_cpu_has_no_graphs():
+    assert prepare(build_model(SMALL)).refinement_network.graphs is None
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA: graphs can't be replayed")

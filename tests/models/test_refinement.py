@@ -36,10 +36,10 @@ def with_buckets(network):
     return network
 
 
-def test_buckets_grow_by_half_at_most_from_2048_on():
-    counts = [1, 512, 513, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385]
-    found = [512, 512, 1024, 2048, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576]
-    assert [bucket(count) for count in counts] == found
+def test_buckets_are_few_and_none_is_a_quarter_too_large():
+    sizes = {count: bucket(count) for count in range(1, 20_000)}
+    assert len(set(sizes.values())) == 23
+    assert all(count <= size < max(513, 1.25 * count) for count, size in sizes.items())
 
 
 @torch.inference_mode()
@@ -68,7 +68,8 @@ def test_few_numbers_of_regions_reach_the_encoder_and_all_are_exact(model, monke
             wanted = exact.refine_cells(image, alpha, cells)
             torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
     assert len(sizes) == 100
-    assert set(sizes) == {512, 1024, 2048}
+    assert set(sizes) <= {512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048}
+    assert len(set(sizes)) > 4
 
 
 @torch.inference_mode()
@@ -126,7 +127,7 @@ def test_an_hd_photo_is_read_from_twice_and_launched_in_few_pieces(monkeypatch):
     mode = Launches()
 
     class OneLaunch:
-        def __init__(self, function, inputs):
+        def __init__(self, function, inputs, beside):
             self.function, self.done = function, None
 
         def __call__(self, inputs, after):
