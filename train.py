@@ -14,7 +14,7 @@ import torch
 
 from data.folders import FolderDataset
 from engine.distributed import Processes, gpus_to_launch, join, launch, seed_run
-from engine.training.arguments import parse_arguments
+from engine.training.arguments import RunSettings, parse_arguments
 from engine.training.data import (
     check_split,
     make_batches,
@@ -26,7 +26,6 @@ from engine.training.data import (
 from engine.training.loop import Training
 from engine.training.optimisation import initial_model, make_network, make_state, set_training
 from engine.training.run_state import RunFolder, RunState
-from engine.training.settings import RunSettings
 from engine.training.tensorboard import Watch
 from models.checkpoint import model_from_checkpoint
 from models.inference import resolve_precision

@@ -19,8 +19,8 @@ from engine.evaluation.sources import open_folder
 from engine.prediction.jobs import Formats, choose_kinds, find_sources, plan_jobs
 from engine.prediction.predictors import load_predictor
 from engine.profiling.files import ProfileFiles
+from engine.training.arguments import SECTIONS
 from engine.training.run_state import check_new, read_arguments
-from engine.training.settings import SECTIONS
 from models import CONFIGS, build_model, load_model
 from models.checkpoint import latest_checkpoint, save_checkpoint
 from P3MData.data_loader import P3MDataset
@@ -46,7 +46,7 @@ from utils.video.files import open_reader, open_writer
 ROOT = Path(__file__).parents[1]
 # Records of what find_sources and plan_jobs have found; nobody else makes them.
 RECORDS = {"Media.path", "Media.relative", "Job.source", "Job.outputs"}
-# RunSettings.of makes the sections of these, and takes text for a path.
+# parse_arguments makes the sections of these, of words.
 SETTINGS = {f"{s.__name__}.{f.name}" for s in SECTIONS.values() for f in fields(s)}
 
 

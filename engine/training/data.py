@@ -19,7 +19,7 @@ from data.folders import FolderDataset, StoredSample
 from data.portraits import PortraitDataset, Split, TestPortraits
 from data.training_set import Kept
 from engine.distributed import Processes
-from engine.training.settings import Data, RunSettings
+from engine.training.arguments import Data, RunSettings
 from models.matting import REGION
 from P3MData.data_loader import P3MDataset, TrainingSet, positions
 from utils.errors import InputError, MissingError

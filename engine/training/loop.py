@@ -13,9 +13,9 @@ from tqdm import tqdm
 
 from data.folders import FolderDataset
 from engine.distributed import Processes
+from engine.training.arguments import RunSettings
 from engine.training.data import Batch, deaths_told
 from engine.training.run_state import RunFolder, RunState, StopRequest
-from engine.training.settings import RunSettings
 from engine.training.step import Step, Verdict, check, train_step
 from engine.training.tensorboard import Watch
 from engine.training.validation import CURVES, validate

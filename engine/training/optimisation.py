@@ -13,9 +13,9 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
 from engine.distributed import Processes
+from engine.training.arguments import Network, Optimisation
 from engine.training.muon import Muon, is_inner
 from engine.training.run_state import RunState
-from engine.training.settings import Network, Optimisation
 from models.checkpoint import load_model
 from models.inference import resolve_precision
 from models.matting import MattingModel, build_model

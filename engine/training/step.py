@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from engine.distributed import Processes, seed_step
+from engine.training.arguments import RunSettings
 from engine.training.data import Batch, to_device
 from engine.training.optimisation import learning_rate
 from engine.training.run_state import RunState
-from engine.training.settings import RunSettings
 from models.inference import autocast
 from models.losses import LOSSES, compute_losses
 from models.matting import MattingOutput

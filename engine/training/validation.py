@@ -10,8 +10,8 @@ import torch
 from data.folders import FolderDataset
 from engine.distributed import Processes
 from engine.evaluation.protocol import predict_at
+from engine.training.arguments import RunSettings
 from engine.training.run_state import StopRequest
-from engine.training.settings import RunSettings
 from models.inference import NotFiniteError, prepare, resolve_precision
 from models.matting import MattingModel
 from utils.errors import InputError

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 import train
-from engine.training.arguments import parse_arguments
+from engine.training.arguments import FREE, RunSettings, parse_arguments
 from engine.training.optimisation import learning_rate
 from engine.training.run_state import RECORD
-from engine.training.settings import FREE, RunSettings
 from models import CONFIGS
 from models.losses import LOSSES
 from tests.engine.tiny_run import command
@@ -35,7 +34,7 @@ def parse(train_dir, *words):
         ("--replace_share 2", "--replace_share: 2 is not a number from 0 to 1"),
         ("--empty_share 1.1", "--empty_share: 1.1 is not a number from 0 to 1"),
         ("--portraits a b c --edge_weight 1 2", "--edge_weight takes one number, or one for each"),
-        ("--portrait_repeat 1 2", "--portrait_repeat takes one number, or one for each folder"),
+        ("--portrait_repeat 1 2", "--portrait_repeat takes one number, or one for each of"),
         ("--set depth=3", "depth=3 is no FIELD=VALUE; the fields are backbone"),
         ("--set blocks=many", "blocks is int, not 'many'"),
         ("--set num_heads=3", "num_heads is NoneType or tuple, not '3'"),
@@ -186,7 +185,7 @@ def test_settings_are_frozen_and_are_the_parsers_flags(tmp_path):
     assert settings.plain().keys() == OLD.keys() > FREE
     with pytest.raises(FrozenInstanceError):
         settings.data.crop_size = 1
-    assert hash(settings) == hash(RunSettings.of(settings.plain()))
+    assert hash(settings) == hash(parse(tmp_path / "new"))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import torch
 from data.sample import Sample
 from engine.distributed import Processes
 from engine.training import data as batches
-from engine.training.arguments import parse_arguments
+from engine.training.arguments import Data, RunSettings, parse_arguments
 from engine.training.data import (
     Mixture,
     _tell_of_errors,
@@ -19,7 +19,6 @@ from engine.training.data import (
     make_batches,
     to_device,
 )
-from engine.training.settings import Data, RunSettings
 from P3MData.data_loader import TrainingSet
 from utils.errors import InputError
 from utils.trimap import trimap_from_alpha

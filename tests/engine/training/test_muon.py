@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from engine.training.arguments import Optimisation
 from engine.training.muon import orthogonalise
 from engine.training.optimisation import make_optimizer
-from engine.training.settings import Optimisation
 from models import CONFIGS, build_model
 
 RATE = 1e-2
