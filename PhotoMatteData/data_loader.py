@@ -20,8 +20,7 @@ from data.sample import Sample
 from utils.composition import composite, fit_background
 from utils.errors import InputError, run_script
 from utils.files import AnyPath
-from utils.images import list_images, list_photos, read_photo, read_rgba
-from utils.images.leftovers import tell_passed_over
+from utils.images import list_images, list_photos, read_photo, read_rgba, tell_passed_over
 from utils.trimap import write_trimaps
 
 

@@ -13,8 +13,7 @@ from data.folders import check_sizes, check_trimap, read_layer
 from utils.arguments import OneSentenceParser
 from utils.errors import InputError
 from utils.files import AnyPath
-from utils.images import list_layer, match_stems, read_size
-from utils.images.leftovers import tell_passed_over
+from utils.images import list_layer, match_stems, read_size, tell_passed_over
 from utils.parallel import map_files
 
 

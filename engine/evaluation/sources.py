@@ -18,8 +18,7 @@ from models import MattingModel, load_model, prepare
 from models.inference import resolve_precision
 from utils.errors import InputError, listing
 from utils.files import AnyPath
-from utils.images import resize_antialiased
-from utils.images.leftovers import tell_passed_over
+from utils.images import resize_antialiased, tell_passed_over
 from utils.metrics import size_text, to_unit
 
 

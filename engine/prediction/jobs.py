@@ -13,7 +13,6 @@ from pathlib import Path
 from utils import images
 from utils.errors import InputError, MissingError
 from utils.files import AnyPath
-from utils.images.leftovers import print_counts
 from utils.video.files import READ_ENDINGS as VIDEO_ENDINGS
 from utils.video.files import is_media_name
 
@@ -117,7 +116,7 @@ def find_sources(
 def _media(text: str, base: Path, files: list[Path], endings: frozenset[str]) -> list[Media]:
     """Those of these endings; the others that `text` names are counted."""
     kept = [file for file in files if file.suffix.lower() in endings]
-    print_counts(text, (file for file in set(files) - set(kept) if not file.is_dir()))
+    images.print_counts(text, (file for file in set(files) - set(kept) if not file.is_dir()))
     return [Media(file, file.relative_to(base)) for file in kept]
 
 

@@ -17,9 +17,8 @@ from PIL import ImageColor
 from utils.composition import composite, fit_background
 from utils.errors import InputError
 from utils.foreground import solve_fg_bg
-from utils.images import MAX_PIXELS, list_photos, read_photo, to_integers
+from utils.images import MAX_PIXELS, list_photos, read_photo, tell_passed_over, to_integers
 from utils.images.colour import convert_colours
-from utils.images.leftovers import tell_passed_over
 from utils.images.metadata import read_metadata
 from utils.prediction import Prediction
 

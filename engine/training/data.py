@@ -23,7 +23,7 @@ from engine.training.arguments import Data, RunSettings
 from models.matting import REGION
 from P3MData.data_loader import P3MDataset, TrainingSet, positions
 from utils.errors import InputError, MissingError
-from utils.images.leftovers import tell_passed_over
+from utils.images import tell_passed_over
 from utils.memory import memory_told
 from utils.parallel import count_cores
 

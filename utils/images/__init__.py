@@ -1,5 +1,6 @@
 """Photos and masks: reading, writing, listing and pairing files."""
 
+from utils.images.area import pad_to_multiple, resize_antialiased
 from utils.images.files import (
     KINDS,
     MAX_PIXELS,
@@ -7,15 +8,15 @@ from utils.images.files import (
     list_layer,
     list_photos,
     match_stems,
-    pad_to_multiple,
     pair_by_stem,
+    print_counts,
     read_alpha,
     read_mask,
     read_photo,
     read_rgba,
     read_size,
     refuse_faint,
-    resize_antialiased,
+    tell_passed_over,
     to_integers,
     write_image,
 )

@@ -1,4 +1,4 @@
-"""Photos larger than a network is meant for: shrunk for it, its answer enlarged again."""
+"""Padding and resizing; photos larger than a network is meant for, and its answers enlarged."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 
 from utils.errors import InputError
-from utils.images import resize_antialiased
 
 AREAS = {"HD": 1080 * 1920, "4K": 2160 * 3840}  # pixels; the paper's two limits
 
@@ -55,3 +54,48 @@ def enlarge_trimap(trimap: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if trimap.shape == size:
         return trimap
     return cv2.resize(trimap, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+
+
+def pad_to_multiple(image: np.ndarray, multiple: int) -> np.ndarray:
+    """Repeat the last row and column of (H, W[, C]) until both sides are multiples."""
+    H, W = image.shape[:2]
+    if not (H % multiple or W % multiple):
+        return image
+    return cv2.copyMakeBorder(image, 0, -H % multiple, 0, -W % multiple, cv2.BORDER_REPLICATE)
+
+
+def resize_antialiased(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize (H, W[, C]) to `size` (height, width); float32 (float64 stays), same value range.
+
+    The numbers of scikit-image's resize(order=1, anti_aliasing=True, mode="reflect"), which the
+    paper's evaluation uses: a Gaussian of sigma (shrinkage − 1) / 2 for each shrinking axis, then
+    linear interpolation between pixel centres; both mirror the image about its outermost pixels.
+    """
+    image = np.asarray(image)
+    if image.dtype != np.float64:
+        image = image.astype(np.float32)
+    shape = image.shape
+    sigmas = [max(0.0, (old / new - 1) / 2) for old, new in zip(shape, size, strict=False)]
+    rows, columns = (cv2.getGaussianKernel(2 * int(4 * s + 0.5) + 1, s) for s in sigmas)
+    image = cv2.sepFilter2D(image, -1, columns, rows, borderType=cv2.BORDER_REFLECT_101)
+    image = image.reshape(shape)  # OpenCV drops a single channel
+    for axis, new in enumerate(size):
+        image = _interpolate(image, new, axis)
+    return image
+
+
+def _interpolate(image: np.ndarray, new: int, axis: int) -> np.ndarray:
+    old = image.shape[axis]
+    if old == new:
+        return image
+    position = (np.arange(new) + 0.5) * (old / new) - 0.5
+    lower = np.floor(position).astype(np.int64)
+    weight = (position - lower).astype(image.dtype)
+    weight = weight.reshape([-1 if a == axis else 1 for a in range(image.ndim)])
+    first, second = (np.take(image, _mirror(i, old), axis) for i in (lower, lower + 1))
+    return first + (second - first) * weight
+
+
+def _mirror(index: np.ndarray, length: int) -> np.ndarray:
+    last = length - 1
+    return np.clip(last - np.abs(last - np.abs(index)), 0, last)

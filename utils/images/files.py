@@ -1,14 +1,11 @@
-"""Photos and masks: reading, writing, listing and pairing files, padding and resizing arrays.
-
-In memory everything is RGB, uint8, (H, W, C).
-"""
+"""Photos and masks: reading, writing, listing and pairing files; RGB, uint8, (H, W, C)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from utils.errors import InputError, MissingError, listing
@@ -26,6 +23,7 @@ from utils.images.decode import (
 from utils.images.encode import encode_image
 from utils.images.metadata import Metadata
 
+SHOWN_ENDINGS = 10
 MAX_PIXELS = 150_000_000  # a medium-format camera's photo; more is a mistake or a bomb
 GREY_TOLERANCE = 8  # levels that the channels of a grey picture stored as colour JPEG may differ
 
@@ -230,46 +228,26 @@ def match_stems(
     return pairs, faults
 
 
-def pad_to_multiple(image: np.ndarray, multiple: int) -> np.ndarray:
-    """Repeat the last row and column of (H, W[, C]) until both sides are multiples."""
-    H, W = image.shape[:2]
-    if not (H % multiple or W % multiple):
-        return image
-    return cv2.copyMakeBorder(image, 0, -H % multiple, 0, -W % multiple, cv2.BORDER_REPLICATE)
+def tell_passed_over(folder: AnyPath, endings: Sequence[str] = tuple(KINDS)) -> None:
+    """Print how many files of a folder have none of `endings`, by ending, if there are any.
 
-
-def resize_antialiased(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize (H, W[, C]) to `size` (height, width); float32 (float64 stays), same value range.
-
-    The numbers of scikit-image's resize(order=1, anti_aliasing=True, mode="reflect"), which the
-    paper's evaluation uses: a Gaussian of sigma (shrinkage − 1) / 2 for each shrinking axis, then
-    linear interpolation between pixel centres; both mirror the image about its outermost pixels.
+    Hidden files and folders in it don't count; what is no folder has none.
     """
-    image = np.asarray(image)
-    if image.dtype != np.float64:
-        image = image.astype(np.float32)
-    shape = image.shape
-    sigmas = [max(0.0, (old / new - 1) / 2) for old, new in zip(shape, size, strict=False)]
-    rows, columns = (cv2.getGaussianKernel(2 * int(4 * s + 0.5) + 1, s) for s in sigmas)
-    image = cv2.sepFilter2D(image, -1, columns, rows, borderType=cv2.BORDER_REFLECT_101)
-    image = image.reshape(shape)  # OpenCV drops a single channel
-    for axis, new in enumerate(size):
-        image = _interpolate(image, new, axis)
-    return image
+    files = Path(folder).iterdir() if Path(folder).is_dir() else ()
+    others = (file for file in files if file.suffix.lower() not in endings)
+    print_counts(folder, (file for file in others if file.is_file()))
 
 
-def _interpolate(image: np.ndarray, new: int, axis: int) -> np.ndarray:
-    old = image.shape[axis]
-    if old == new:
-        return image
-    position = (np.arange(new) + 0.5) * (old / new) - 0.5
-    lower = np.floor(position).astype(np.int64)
-    weight = (position - lower).astype(image.dtype)
-    weight = weight.reshape([-1 if a == axis else 1 for a in range(image.ndim)])
-    first, second = (np.take(image, _mirror(i, old), axis) for i in (lower, lower + 1))
-    return first + (second - first) * weight
+def print_counts(place: AnyPath, files: Iterable[AnyPath]) -> None:
+    """Print one line, "passed over in PLACE: 3 .txt, 1 .pdf", if there are files.
 
-
-def _mirror(index: np.ndarray, length: int) -> np.ndarray:
-    last = length - 1
-    return np.clip(last - np.abs(last - np.abs(index)), 0, last)
+    Hidden ones, whose names begin with a dot, don't count.
+    """
+    shown = (file for file in map(Path, files) if file.name[:1] != ".")
+    counts = Counter(file.suffix.lower() or "without an ending" for file in shown)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    parts = [f"{count} {ending}" for ending, count in ordered[:SHOWN_ENDINGS]]
+    if more := sum(count for _, count in ordered[SHOWN_ENDINGS:]):
+        parts.append(f"{more} of other endings")
+    if parts:
+        print(f"passed over in {place}: {', '.join(parts)}", flush=True)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from utils.errors import InputError
 from utils.images.area import (
@@ -7,7 +8,9 @@ from utils.images.area import (
     enlarge_alpha,
     enlarge_trimap,
     fit_area,
+    pad_to_multiple,
     parse_area,
+    resize_antialiased,
     shrink_photo,
 )
 
@@ -49,3 +52,29 @@ def test_small_photos_pass_untouched_and_large_ones_come_back_in_their_size():
     trimap = np.where(alpha < 0.3, 0, np.where(alpha > 0.6, 255, 128)).astype(np.uint8)
     assert set(np.unique(enlarge_trimap(trimap, (90, 121)))) == {0, 128, 255}
     assert enlarge_trimap(trimap, trimap.shape) is trimap
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (128, 129, 3), (5, 7)])
+def test_padding_repeats_the_border(shape):
+    image = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
+    H, W = shape[:2]
+    width = [(0, -H % 128), (0, -W % 128)] + [(0, 0)] * (len(shape) - 2)
+    assert np.array_equal(pad_to_multiple(image, 128), np.pad(image, width, mode="edge"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [((40, 30), (13, 17)), ((11, 9), (23, 31)), ((8, 40), (20, 7)), ((1, 9), (3, 4))],
+)
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_resizing_agrees_with_the_reference(old, new, channels):
+    """scikit-image's resize, spelt out with SciPy as its source has it."""
+    image = np.random.default_rng(0).random(old + channels)
+    sigma = [max(0, (o / n - 1) / 2) for o, n in zip(old, new, strict=True)] + [0] * len(channels)
+    smooth = ndimage.gaussian_filter(image, sigma, mode="mirror")
+    factors = [n / o for o, n in zip(old, new, strict=True)] + [1] * len(channels)
+    expected = ndimage.zoom(smooth, factors, order=1, mode="mirror", grid_mode=True)
+    assert np.allclose(resize_antialiased(image, new), expected, atol=1e-9)
+    single = resize_antialiased(image.astype(np.float32), new)
+    assert single.dtype == np.float32
+    assert np.allclose(single, expected, atol=1e-5)

@@ -6,20 +6,19 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin, features
-from scipy import ndimage
 
 from data.predictions import read_prediction
 from utils.errors import InputError, MissingError
 from utils.images import (
     list_images,
     list_photos,
-    pad_to_multiple,
     pair_by_stem,
+    print_counts,
     read_alpha,
     read_photo,
     read_rgba,
     read_size,
-    resize_antialiased,
+    tell_passed_over,
     to_integers,
     write_image,
 )
@@ -526,32 +525,6 @@ def test_pairs_name_every_missing_partner(tmp_path):
     }
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 3), (128, 129, 3), (5, 7)])
-def test_padding_repeats_the_border(shape):
-    image = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
-    H, W = shape[:2]
-    width = [(0, -H % 128), (0, -W % 128)] + [(0, 0)] * (len(shape) - 2)
-    assert np.array_equal(pad_to_multiple(image, 128), np.pad(image, width, mode="edge"))
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [((40, 30), (13, 17)), ((11, 9), (23, 31)), ((8, 40), (20, 7)), ((1, 9), (3, 4))],
-)
-@pytest.mark.parametrize("channels", [(), (3,)])
-def test_resizing_agrees_with_the_reference(old, new, channels):
-    """scikit-image's resize, spelt out with SciPy as its source has it."""
-    image = np.random.default_rng(0).random(old + channels)
-    sigma = [max(0, (o / n - 1) / 2) for o, n in zip(old, new, strict=True)] + [0] * len(channels)
-    smooth = ndimage.gaussian_filter(image, sigma, mode="mirror")
-    factors = [n / o for o, n in zip(old, new, strict=True)] + [1] * len(channels)
-    expected = ndimage.zoom(smooth, factors, order=1, mode="mirror", grid_mode=True)
-    assert np.allclose(resize_antialiased(image, new), expected, atol=1e-9)
-    single = resize_antialiased(image.astype(np.float32), new)
-    assert single.dtype == np.float32
-    assert np.allclose(single, expected, atol=1e-5)
-
-
 @pytest.mark.parametrize("bits", [8, 16])
 def test_integers_from_floats_are_rounded_and_clipped_and_from_integers_rescaled(bits):
     top = 2**bits - 1
@@ -562,3 +535,21 @@ def test_integers_from_floats_are_rounded_and_clipped_and_from_integers_rescaled
     deep = levels.astype(np.uint16) * 257
     assert (to_integers(levels, bits) == (levels if bits == 8 else deep)).all()
     assert (to_integers(deep, bits) == (levels if bits == 8 else deep)).all()
+
+
+def test_one_line_however_many_endings(tmp_path, capsys):
+    print_counts("here", [tmp_path / f"{i}.{i % 13}" for i in range(26)])
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1
+    assert said.startswith("passed over in here: 2 .0, ") and said.endswith("6 of other endings\n")
+
+
+def test_folders_and_hidden_files_do_not_count(tmp_path, capsys):
+    (tmp_path / "folder.txt").mkdir()
+    (tmp_path / ".hidden").touch()
+    (tmp_path / "a.jpg").touch()
+    for place in (tmp_path, tmp_path / "a.jpg", tmp_path / "nowhere"):
+        tell_passed_over(place)
+    assert not capsys.readouterr().out
+    tell_passed_over(str(tmp_path), [".png"])
+    assert capsys.readouterr().out == f"passed over in {tmp_path}: 1 .jpg\n"
