@@ -28,7 +28,7 @@ from engine.prediction.videos import predict_videos
 from utils.arguments import OneSentenceParser, join_dashes, number
 from utils.errors import InputError, run_script
 from utils.images import MAX_PIXELS, read_photo
-from utils.memory import keep_freed_memory
+from utils.parallel import keep_freed_memory
 
 if TYPE_CHECKING:
     from engine.distributed import Processes

@@ -27,8 +27,7 @@ from models.checkpoint import latest_checkpoint
 from models.config import with_settings
 from models.inference import PRECISIONS, resolve_precision
 from utils.arguments import OneSentenceParser, number
-from utils.errors import InputError, run_script
-from utils.memory import memory_told
+from utils.errors import InputError, memory_told, run_script
 from utils.parallel import count_cores
 
 HD = (1792, 1152)  # width, height

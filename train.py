@@ -31,7 +31,7 @@ from models.checkpoint import model_from_checkpoint
 from models.inference import resolve_precision
 from P3MData.data_loader import TrainingSet
 from utils.errors import InputError, run_script
-from utils.memory import keep_freed_memory
+from utils.parallel import keep_freed_memory
 
 
 def main() -> int:

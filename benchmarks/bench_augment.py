@@ -26,7 +26,7 @@ from utils.arguments import OneSentenceParser
 from utils.errors import run_script
 from utils.files import AnyPath
 from utils.images import write_image
-from utils.memory import keep_freed_memory
+from utils.parallel import keep_freed_memory
 
 
 def draw_files(root: AnyPath) -> dict[str, Path]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from engine.training.settings import RunSettings
 from torch import Tensor
 from torch.utils.data import default_collate
 
@@ -22,7 +23,6 @@ from engine.distributed import Processes
 from engine.profiling.measuring import measure_peak, measure_time, synchronise
 from engine.profiling.profile import portrait_maps
 from engine.training.optimisation import make_state
-from engine.training.settings import RunSettings
 from engine.training.step import train_step
 from models import CONFIGS, MattingModel, build_model, prepare
 from models.refinement import REGION

@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 
 SHOWN = 10  # of a list in a message
@@ -39,6 +40,21 @@ def tell(error: Exception) -> None:
 def say_once(sentence: str) -> None:
     """Print to stderr what the user should know and nothing fails of."""
     print(sentence, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def memory_told(what: str, remedy: str) -> Iterator[None]:
+    """Where memory runs out inside the block: InputError, "`what` doesn't fit; `remedy`"."""
+    try:
+        yield
+    except Exception as error:  # NumPy, PyTorch and OpenCV have errors of their own
+        text = f"{type(error).__name__}: {error}"
+        words = ("MemoryError", "DefaultCPUAllocator", "out of memory", "Insufficient memory")
+        if not any(word in text for word in words):
+            raise
+        on_gpu = text.startswith("OutOfMemoryError") or "CUDA" in text
+        whose = "the GPU's memory" if on_gpu else "memory"
+        raise InputError(f"{what} does not fit into {whose}; {remedy}") from error
 
 
 def run_script(main: Callable[[], int | None]) -> None:

@@ -18,14 +18,13 @@ from engine.distributed import Processes
 from engine.evaluation.files import EvaluationFiles
 from engine.evaluation.sources import Answer, Source
 from engine.evaluation.test_sets import TestSet
-from utils.errors import InputError
+from utils.errors import InputError, memory_told
 from utils.files import AnyPath
 from utils.images import to_integers, write_image
-from utils.memory import memory_told
 from utils.metrics import COLUMNS, measure, size_text
 from utils.parallel import count_cores, open_pool
+from utils.results.page import make_thumbnails
 from utils.results.rows import Row, add_to_journal
-from utils.results.thumbnails import make_thumbnails
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.prediction.photos import Predictor
-from utils.errors import InputError, MissingError
+from utils.errors import InputError, MissingError, memory_told
 from utils.files import AnyPath, refuse_stand_in
 from utils.images.area import parse_area
-from utils.memory import memory_told
 from utils.prediction import Prediction, fit_photo
 
 if TYPE_CHECKING:

@@ -22,9 +22,8 @@ from engine.distributed import Processes
 from engine.training.arguments import Data, RunSettings
 from models.matting import REGION
 from P3MData.data_loader import P3MDataset, TrainingSet, positions
-from utils.errors import InputError, MissingError
+from utils.errors import InputError, MissingError, memory_told
 from utils.images import tell_passed_over
-from utils.memory import memory_told
 from utils.parallel import count_cores
 
 Batch = Mapping[str, Any]  # the items of TrainingSet, stacked; names as a list

@@ -19,8 +19,7 @@ from engine.training.run_state import RunFolder, RunState, StopRequest
 from engine.training.step import Step, Verdict, check, train_step
 from engine.training.tensorboard import Watch
 from engine.training.validation import CURVES, validate
-from utils.errors import InputError
-from utils.memory import memory_told
+from utils.errors import InputError, memory_told
 
 
 @dataclass

@@ -14,8 +14,7 @@ from engine.training.arguments import RunSettings
 from engine.training.run_state import StopRequest
 from models.inference import NotFiniteError, prepare, resolve_precision
 from models.matting import MattingModel
-from utils.errors import InputError
-from utils.memory import memory_told
+from utils.errors import InputError, memory_told
 from utils.metrics import measure
 
 CURVES = ("SAD", "MAD", "SAD_TRIMAP", "GRAD", "IoU")  # the first decides which checkpoint is best

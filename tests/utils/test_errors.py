@@ -3,6 +3,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from utils.errors import InputError, memory_told
+
 ROOT = Path(__file__).parents[2]
 PRINT = "from utils.errors import run_script; run_script(lambda: print('caf\\udce9.jpg'))"
 WRITE = """
@@ -42,3 +49,27 @@ def test_a_script_that_is_told_to_end_leaves_nothing_half_written(tmp_path):
     assert process.communicate()[1] == "stopped by SIGTERM\n"
     assert process.returncode == 143
     assert not any(tmp_path.iterdir())
+
+
+def on_a_gpu():
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+
+@pytest.mark.parametrize(
+    ("fail", "words"),
+    [
+        (on_a_gpu, "^a step does not fit into the GPU's memory; shrink it$"),
+        (lambda: torch.empty(2**60), "^a step does not fit into memory; shrink it$"),
+        (lambda: np.empty(2**58), "^a step does not fit into memory; shrink it$"),
+        (lambda: cv2.resize(np.zeros((1, 1)), (2**22, 2**22)), "^a step does not fit into memory;"),
+        (lambda: bytearray(2**60), "^a step does not fit into memory; shrink it$"),
+    ],
+)
+def test_out_of_memory_is_told_wherever_it_was(fail, words):
+    with pytest.raises(InputError, match=words), memory_told("a step", "shrink it"):
+        fail()
+
+
+def test_other_faults_keep_their_words():
+    with pytest.raises(RuntimeError, match="ours"), memory_told("a step", "shrink it"):
+        raise RuntimeError("a fault of ours")

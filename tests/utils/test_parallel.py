@@ -1,13 +1,27 @@
 """Work shared out among processes."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from utils.errors import InputError
-from utils.parallel import count_cores, map_files
+from utils.parallel import count_cores, keep_freed_memory, map_files
 
+FAULTS = """
+import resource, sys
+import numpy as np
+from utils.parallel import keep_freed_memory
+if sys.argv[1] == "keep":
+    keep_freed_memory()
+np.ones(8_000_000)  # once, so that there is something to reuse
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    np.ones(8_000_000)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
 PACKAGES = ("engine", "models", "utils", "benchmarks", "*Data", "checkpoints")
 
 
@@ -42,3 +56,18 @@ def test_nobody_counts_cores_otherwise():
     places = [root.glob("*.py"), *(root.glob(f"{name}/**/*.py") for name in PACKAGES)]
     counting = [p for files in places for p in files if "cpu_count" in p.read_text("utf-8")]
     assert counting == [root / "utils/parallel.py"]
+
+
+def test_it_works_or_does_nothing(monkeypatch):
+    keep_freed_memory()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    keep_freed_memory()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc")
+def test_large_blocks_are_used_again():
+    faults = {
+        mode: int(subprocess.check_output([sys.executable, "-c", FAULTS, mode], text=True))
+        for mode in ("keep", "not")
+    }
+    assert faults["keep"] * 5 < faults["not"]

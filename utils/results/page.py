@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from utils.files import AnyPath, atomic_path
@@ -22,6 +24,10 @@ if TYPE_CHECKING:  # imported where it is used: that takes a second
 TEMPLATE = Path(__file__).with_suffix(".html")
 BINS = 24
 WIDTH, HEIGHT, MARGIN = 220, 90, 14  # px, of one histogram; the margin holds its axis
+SIDE = 256  # px, the longer side of a picture
+QUALITY = 72  # of WebP; 500 images of five pictures stay well under 30 MB
+COMPOSITE_COLOUR = (0, 177, 64)  # RGB, chroma green: shows fringes of any other colour
+TOO_MUCH, TOO_LITTLE = (200, 30, 30), (30, 70, 200)  # RGB of errors +1 and -1
 
 
 def write_report(
@@ -34,8 +40,7 @@ def write_report(
     """Write the page: summary, histograms, settings, and a gallery sorted by error. Atomic.
 
     Args:
-        rows: those that were measured hold `thumbnails` and `thumbnail_size` in `extra`
-            (utils.results.thumbnails).
+        rows: those that were measured have what `make_thumbnails` gives in `extra`.
         settings: what decided the numbers, shown as it is.
         columns: the metrics that are shown.
     """
@@ -44,12 +49,15 @@ def write_report(
     parts = {
         "title": escape(title),
         "failures": _failures(rows),
-        "summary": _summary(summarise(scores)) if measured else "",
+        "summary": summarise(scores).to_html(index=False, float_format="{:.4g}".format),
         "histograms": "".join(_histogram(scores[column]) for column in columns if measured),
         "settings": "".join(
             f"<dt>{escape(k)}</dt><dd>{_text(v)}</dd>" for k, v in settings.items()
         ),
-        "options": "".join(map(_option, columns)),
+        "options": "".join(
+            f'<option data-better="{"larger" if is_larger_better(column) else "smaller"}">{column}'
+            for column in columns
+        ),
         "images": _images(measured),
     }
     template = TEMPLATE.read_text(encoding="utf-8")
@@ -73,21 +81,6 @@ def _failures(rows: Sequence[Row]) -> str:
     lines = "".join(f"<li>{escape(row.name)}: {escape(row.error)}</li>" for row in failed)
     count = f"{len(failed)} of {len(rows)} images could not be measured"
     return f'<div class="failed"><p>{count}; they enter no number below.</p><ul>{lines}</ul></div>'
-
-
-def _summary(summaries: pd.DataFrame) -> str:
-    head = "<tr><th>metric</th><th>mean</th><th>95 % interval</th><th>median</th><th>s.e.</th></tr>"
-    lines = "".join(
-        f"<tr><td>{s.metric}</td><td>{s.mean:.4g}</td><td>{s.low:.4g} to {s.high:.4g}</td>"
-        f"<td>{s.median:.4g}</td><td>{s.standard_error:.2g}</td></tr>"
-        for s in summaries.itertuples()
-    )
-    return f"<table>{head}{lines}</table>"
-
-
-def _option(column: str) -> str:
-    better = "larger" if is_larger_better(column) else "smaller"
-    return f'<option data-better="{better}">{column}</option>'
 
 
 def _histogram(values: pd.Series) -> str:
@@ -116,8 +109,57 @@ def _histogram(values: pd.Series) -> str:
 def _images(rows: Sequence[Row]) -> str:
     shown = ("thumbnails", "thumbnail_size")
     entries = [
-        {"name": row.name, "scores": row.scores, **{key: row.extra[key] for key in shown}}
+        {"name": row.name, "scores": row.scores} | {key: row.extra[key] for key in shown}
         for row in rows
     ]
     # In a script element only "</" and "<!--" could end or upset it.
     return json.dumps(entries, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def make_thumbnails(image: np.ndarray, true: np.ndarray, pred: np.ndarray) -> dict[str, Any]:
+    """The pictures of one result: `thumbnails`, base64 WebP by name, and their `thumbnail_size`.
+
+    The names are photo, truth, result, error (see error_map) and composite (of the photo's own
+    colours, by the result, over green).
+
+    Args:
+        image: (H, W, 3) uint8 RGB, in sRGB.
+        true, pred: (H, W) uint8 alphas.
+    """
+    H, W = pred.shape
+    scale = min(1.0, SIDE / max(H, W))
+    size = max(1, round(W * scale)), max(1, round(H * scale))  # OpenCV's order
+    layers = image, true, pred, cv2.subtract(pred, true), cv2.subtract(true, pred)  # clipped at 0
+    photo, truth, result, too_much, too_little = (
+        cv2.resize(layer, size, interpolation=cv2.INTER_AREA) for layer in layers
+    )
+    alpha = (result / np.float32(255))[..., None]
+    composite = np.rint(alpha * photo + (1 - alpha) * np.array(COMPOSITE_COLOUR, np.float32))
+    pictures = {
+        "photo": photo,
+        "truth": truth,
+        "result": result,
+        "error": error_map(too_much, too_little),
+        "composite": composite.astype(np.uint8),
+    }
+    encoded = {name: _encode(picture) for name, picture in pictures.items()}
+    return {"thumbnails": encoded, "thumbnail_size": [size[1], size[0]]}
+
+
+def error_map(too_much: np.ndarray, too_little: np.ndarray) -> np.ndarray:
+    """Both signs of an error as one picture: (H, W) uint8 each -> (H, W, 3) uint8 RGB.
+
+    White where there is none, red where the result is too large, blue where it is too small. The
+    colour goes with the square root of the error, so that small errors show.
+    """
+    picture = np.full((*too_much.shape, 3), 255.0)
+    for error, colour in ((too_much, TOO_MUCH), (too_little, TOO_LITTLE)):
+        picture -= np.sqrt(error / 255)[..., None] * (255 - np.array(colour))
+    return np.rint(picture).clip(0, 255).astype(np.uint8)
+
+
+def _encode(picture: np.ndarray) -> str:
+    if picture.ndim == 3:
+        picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    _, encoded = cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
+    return base64.b64encode(encoded.tobytes()).decode("ascii")
