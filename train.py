@@ -13,6 +13,7 @@ from __future__ import annotations
 import torch
 
 from data.folders import FolderDataset
+from data.training_set import TrainingSet
 from engine.distributed import Processes, gpus_to_launch, join, launch, seed_run
 from engine.training.arguments import RunSettings, parse_arguments
 from engine.training.data import (
@@ -29,7 +30,6 @@ from engine.training.run_state import RunFolder, RunState
 from engine.training.tensorboard import Watch
 from models.checkpoint import model_from_checkpoint
 from models.inference import resolve_precision
-from P3MData.data_loader import TrainingSet
 from utils.errors import InputError, run_script
 from utils.parallel import keep_freed_memory
 

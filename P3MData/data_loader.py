@@ -11,16 +11,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from data.check import inspect_folders, run_loader
+from data.check import run_loader
 from data.folders import FolderDataset
-from data.training_set import TrainingSet, positions
-from P3MData.layout import SPLITS, folders, made_by
-from utils.errors import run_script
+from utils.errors import InputError, run_script
 from utils.files import AnyPath
 
-__all__ = ["P3MDataset", "TrainingSet", "positions"]
+SPLITS = ("train", "P3M-500-P", "P3M-500-NP")
+
+
+def folders(root: AnyPath, split: str) -> dict[str, Path]:
+    """Layer -> folder, below the data root; InputError if there is no such split."""
+    if split not in SPLITS:
+        raise InputError(f"P3M-10K has no split {split!r}; expected one of {', '.join(SPLITS)}")
+    base = Path(root) / "P3M-10K" / ("train" if split == "train" else f"validation/{split}")
+    photo = "original_image" if split == "P3M-500-NP" else "blurred_image"
+    layers = {"image": base / photo, "alpha": base / "mask"}
+    if split == "train":
+        return layers | {"foreground": base / "fg", "background": base / "bg"}
+    return layers | {"trimap": base / "trimap"}
+
+
+def made_by(root: AnyPath) -> dict[str, str]:
+    """Layer -> the command that makes its folder."""
+    command = f"python -m P3MData.solve_fg_bg --data_root {root}"
+    return {"foreground": command, "background": command}
 
 
 class P3MDataset(FolderDataset):
@@ -38,20 +53,15 @@ class P3MDataset(FolderDataset):
         super().__init__(folders(root, split), made_by(root))
 
 
-def inspect(root: AnyPath, **options: Any) -> list[str]:
-    """What is wrong with P3M-10K and, where it is, BG-20K; as `data.check.inspect_folders`."""
+def _sets(root: Path) -> dict[str, dict[str, Path]]:
     sets = {f"P3M-10K {split}": folders(root, split) for split in SPLITS}
-    scenes = Path(root) / "BG-20K"
-    if scenes.exists():
-        sets |= {f"BG-20K {part}": {"background": scenes / part} for part in ("train", "testval")}
-    faults: list[str] = []
-    for title, layers in sets.items():
-        faults += inspect_folders(title, layers, made_by(root), **options)
-    return faults
+    scenes = root / "BG-20K"
+    parts = ("train", "testval") if scenes.exists() else ()
+    return sets | {f"BG-20K {part}": {"background": scenes / part} for part in parts}
 
 
 def main() -> int:
-    return run_loader(__doc__, inspect)
+    return run_loader(__doc__, _sets, made_by)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from typing import Any
 from data.check import report
 from data.folders import KEPT, check_sizes, has_raw
 from data.foregrounds import SOLVED, keep_raw, solve_portrait
-from P3MData.layout import folders, made_by
+from P3MData.data_loader import folders, made_by
 from utils.arguments import OneSentenceParser
 from utils.errors import InputError, run_script
 from utils.files import AnyPath, tell_stale

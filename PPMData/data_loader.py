@@ -9,9 +9,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from data.check import inspect_folders, run_loader
+from data.check import run_loader
 from data.folders import FolderDataset
 from utils.errors import run_script
 from utils.files import AnyPath
@@ -31,10 +30,7 @@ def made_by(root: AnyPath) -> dict[str, str]:
 
 
 class PPMDataset(FolderDataset):
-    """Samples with image, alpha and trimap.
-
-    Args:
-        root: the data root, which holds PPM-100/.
+    """Samples with image, alpha and trimap; `root` is the data root, which holds PPM-100/.
 
     Raises:
         MissingError, InputError: as `FolderDataset`; if the trimaps are missing, names the command.
@@ -50,13 +46,10 @@ def gen_dataset_trimaps(root: AnyPath = "Datasets", num_workers: int | None = No
     return write_trimaps(list_images(layers["alpha"]), layers["trimap"], num_workers=num_workers)
 
 
-def inspect(root: AnyPath, **options: Any) -> list[str]:
-    """What is wrong with PPM-100; as `data.check.inspect_folders`."""
-    return inspect_folders("PPM-100", folders(root), made_by(root), **options)
-
-
 def main() -> int:
-    return run_loader(__doc__, inspect, gen_dataset_trimaps)
+    return run_loader(
+        __doc__, lambda root: {"PPM-100": folders(root)}, made_by, gen_dataset_trimaps
+    )
 
 
 if __name__ == "__main__":

@@ -18,10 +18,10 @@ import torch
 
 from data.folders import KEPT, FolderDataset
 from data.foregrounds import SOLVED, keep_raw, write_colours
+from data.training_set import TrainingSet
 from DemoData.portrait import draw_portrait
 from DemoData.scenes import draw_scene
 from engine.training.data import Mixture
-from P3MData.data_loader import TrainingSet
 from utils.arguments import OneSentenceParser
 from utils.errors import run_script
 from utils.files import AnyPath

@@ -153,13 +153,10 @@ def read_layers(paths: Mapping[str, AnyPath]) -> dict[str, np.ndarray]:
 
 def check_sizes(sizes: Mapping[str, tuple[int, ...]], paths: Mapping[str, AnyPath]) -> None:
     """Raise InputError if a layer's size (H, W) is not that of the first."""
-    (first, expected), *others = sizes.items()
-    for layer, found in others:
-        if found != expected:
-            raise InputError(
-                f"{paths[layer]} is {found[0]}x{found[1]}, "
-                f"but {paths[first]} is {expected[0]}x{expected[1]}"
-            )
+    for layer, (H, W) in sizes.items():
+        first, (h, w) = next(iter(sizes.items()))
+        if (h, w) != (H, W):
+            raise InputError(f"{paths[layer]} is {H}x{W}, but {paths[first]} is {h}x{w}")
 
 
 def check_trimap(trimap: np.ndarray, path: AnyPath) -> None:

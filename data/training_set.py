@@ -67,15 +67,6 @@ class Kept(Generic[Value]):
         return self.answers[key]
 
 
-def positions(start: int, stop: int, rank: int = 0, world: int = 1) -> range:
-    """The sampler of one of `world` processes: its share of the positions start ... stop − 1.
-
-    A run that has used p samples (all processes together) goes on with start = p; a global batch
-    holds the same samples however many processes share it.
-    """
-    return range(start + rank, stop, world)
-
-
 class TrainingSet(torch.utils.data.Dataset):
     """Augmented crops by position 0, 1, 2, ... without end; every epoch in another order.
 

@@ -171,7 +171,6 @@ def test_data_sets(drawn, kind):
     with pytest.raises(InputError, match="--resume keeps them"):
         solve_dataset(root)
     assert len(ppm.PPMDataset(root)) == len(photomatte.PhotoMatteDataset(root)) == 1
-    assert len(photomatte.pair_backgrounds(root)) == 1
 
 
 @pytest.mark.parametrize("package", [ppm, photomatte])

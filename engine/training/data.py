@@ -17,11 +17,11 @@ from torch.utils.data import BatchSampler, DataLoader
 
 from data.folders import FolderDataset, StoredSample
 from data.portraits import PortraitDataset, Split, TestPortraits
-from data.training_set import Kept
+from data.training_set import Kept, TrainingSet
 from engine.distributed import Processes
 from engine.training.arguments import Data, RunSettings
 from models.matting import REGION
-from P3MData.data_loader import P3MDataset, TrainingSet, positions
+from P3MData.data_loader import P3MDataset
 from utils.errors import InputError, MissingError, memory_told
 from utils.images import tell_passed_over
 from utils.parallel import count_cores
@@ -170,9 +170,9 @@ def make_batches(
     """
     check_split(dataset, settings.data, processes.count)
     batch_size, pieces = settings.data.batch_size, processes.count * settings.data.accumulate
-    places = positions(
-        step * batch_size, settings.run.max_steps * batch_size, processes.rank, processes.count
-    )
+    # Every process's share, so that a batch holds the same samples however many share it.
+    start, end = step * batch_size, settings.run.max_steps * batch_size
+    places = range(start + processes.rank, end, processes.count)
     workers = count_workers(settings.run.num_workers, processes)
     loader = DataLoader(
         dataset,

@@ -50,8 +50,8 @@ def check(root, monkeypatch, *flags):
 def test_check_passes_and_names_what_is_wrong(root, monkeypatch, capsys):
     assert check(root, monkeypatch, "--gen_trimaps") == 0
     said = capsys.readouterr().out
-    assert "4 cutout, 4 trimap; 4 complete; height x width 60x80 to 60x80" in said
-    assert "backgrounds; 4 complete" in said
+    assert "4 cutout, 4 trimap; 4 complete" in said
+    assert "backgrounds: 4 background; 4 complete" in said
     base = root / "PhotoMatte85"
     write_image(base / "rgba_image/c1.png", np.full((60, 80, 4), 255, np.uint8))
     write_image(base / "rgba_image/c2.png", np.zeros((60, 80, 3), np.uint8))

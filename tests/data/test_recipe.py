@@ -6,7 +6,7 @@ import pytest
 
 from data.recipe import carry_out
 from data.sample import Sample
-from P3MData.data_loader import TrainingSet
+from data.training_set import TrainingSet
 from utils.images import write_image
 from utils.trimap import trimap_from_alpha
 

@@ -8,8 +8,8 @@ from torch.utils.data import DataLoader
 
 from data.folders import FolderDataset
 from data.sample import Sample
+from data.training_set import TrainingSet
 from engine.training.data import Mixture
-from P3MData.data_loader import TrainingSet, positions
 from utils.errors import InputError
 from utils.images import write_image
 
@@ -66,9 +66,7 @@ def test_items_are_what_training_takes(scenes):
 def test_an_item_depends_on_seed_and_position_alone(scenes):
     def items(start, stop, workers, seed=7):
         data = TrainingSet(Portraits(), crop_size=128, seed=seed, backgrounds=scenes)
-        loader = DataLoader(
-            data, batch_size=None, sampler=positions(start, stop), num_workers=workers
-        )
+        loader = DataLoader(data, batch_size=None, sampler=range(start, stop), num_workers=workers)
         return list(loader)
 
     whole = items(0, 12, 0)
@@ -76,13 +74,6 @@ def test_an_item_depends_on_seed_and_position_alone(scenes):
     assert all(map(same, items(8, 12, 0), whole[8:]))
     assert not any(map(same, items(0, 4, 0, seed=8), whole))
     assert len({item["seed"] for item in whole}) == 12
-
-
-def test_processes_share_a_batch_whatever_their_number():
-    together = list(positions(16, 32))
-    shared = sorted([*positions(16, 32, 0, 2), *positions(16, 32, 1, 2)])
-    assert shared == together
-    assert list(positions(16, 32, 1, 2))[:4] == [17, 19, 21, 23]
 
 
 def test_each_epoch_holds_every_portrait_once_in_another_order():
@@ -139,7 +130,7 @@ def test_kept_scenes_are_read_once_and_change_nothing(scenes):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_broken_portraits_are_skipped_and_said_once(capfd, workers):
     data = TrainingSet(Portraits(5, broken=(1, 3)), crop_size=128)
-    loader = DataLoader(data, batch_size=None, sampler=positions(0, 15), num_workers=workers)
+    loader = DataLoader(data, batch_size=None, sampler=range(15), num_workers=workers)
     items = list(loader)
     assert {item["name"] for item in items} == {"p0", "p2", "p4"}
     said = capfd.readouterr().err

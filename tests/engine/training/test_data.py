@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from data.sample import Sample
+from data.training_set import TrainingSet
 from engine.distributed import Processes
 from engine.training import data as batches
 from engine.training.arguments import Data, RunSettings, parse_arguments
@@ -19,7 +20,6 @@ from engine.training.data import (
     make_batches,
     to_device,
 )
-from P3MData.data_loader import TrainingSet
 from utils.errors import InputError
 from utils.trimap import trimap_from_alpha
 
