@@ -22,6 +22,7 @@ from DemoData.portrait import draw_portrait
 from engine.distributed import Processes
 from engine.profiling.measuring import measure_peak, measure_time, synchronise
 from engine.profiling.profile import portrait_maps
+from engine.training.arguments import RunSettings
 from engine.training.optimisation import make_state
 from engine.training.step import train_step
 from models import CONFIGS, MattingModel, build_model, prepare

@@ -1,8 +1,9 @@
-"""The network of a run, which of it is trained and how it runs; optimizer and learning rate."""
+"""The network of a run, which of it is trained and how it runs; optimizers and learning rate."""
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,12 +15,15 @@ from torch.optim.swa_utils import AveragedModel
 
 from engine.distributed import Processes
 from engine.training.arguments import Network, Optimisation
-from engine.training.muon import Muon, is_inner
 from engine.training.run_state import RunState
 from models.checkpoint import load_model
 from models.inference import resolve_precision
 from models.matting import MattingModel, build_model
 from utils.errors import InputError
+
+SMALLEST = 16  # inputs and outputs of a matrix for Muon; with fewer there is nothing to balance
+MOMENTUM = 0.95  # of Muon's moving average
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the odd polynomial that drives singular values to 1
 
 
 def initial_model(settings: Network) -> MattingModel:
@@ -38,27 +42,22 @@ def initial_model(settings: Network) -> MattingModel:
     if not path:
         return model
     source = load_model(path)
-    other = InputError(
-        f"--init{'' if settings.init else '_coarse'} {path} holds {source.config}, but the options"
-        f" say {model.config}; choose its --model_version"
-    )
-    if settings.init:
-        if source.config != model.config:
-            raise other
-        return source
     try:
-        model.coarse_network.load_state_dict(source.coarse_network.state_dict())
+        if settings.init and source.config != model.config:
+            raise RuntimeError("another network")
+        parts = (model, source) if settings.init else (model.coarse_network, source.coarse_network)
+        parts[0].load_state_dict(parts[1].state_dict())
     except RuntimeError as error:
-        raise other from error
+        raise InputError(
+            f"--init{'' if settings.init else '_coarse'} {path} holds {source.config}, but the"
+            f" options say {model.config}; choose its --model_version"
+        ) from error
     model.max_area = source.max_area
     return model
 
 
 def make_network(model: MattingModel, processes: Processes, *, compile: bool) -> nn.Module:
-    """What runs the forward pass: the model itself, compiled, or spread over the processes.
-
-    There is no search for unused parameters: every image refines some regions.
-    """
+    """What runs the forward pass: the model itself, compiled, or spread over the processes."""
     on_gpu = processes.device.type == "cuda"
     if on_gpu and processes.count > 1:  # PyTorch has it on CUDA only
         nn.SyncBatchNorm.convert_sync_batchnorm(model)
@@ -68,7 +67,7 @@ def make_network(model: MattingModel, processes: Processes, *, compile: bool) ->
         model.coarse_network.compile(dynamic=False)
     if processes.count == 1:
         return model
-    return DistributedDataParallel(
+    return DistributedDataParallel(  # without a search for unused weights: all images refine some
         model,
         device_ids=[processes.device] if on_gpu else None,
         gradient_as_bucket_view=True,
@@ -77,21 +76,15 @@ def make_network(model: MattingModel, processes: Processes, *, compile: bool) ->
 
 
 def set_training(model: MattingModel, settings: Network) -> None:
-    """Training mode, less what is frozen: batch norms' statistics, the coarse network, or the
-    backbone's early stages.
-
-    Call it before the model is spread over processes: frozen weights have no gradients to share.
-    """
+    """Training mode, less what is frozen; before the model is spread over processes."""
     model.train()
-    if settings.freeze_coarse:
-        model.coarse_network.requires_grad_(False).eval()
-    if settings.freeze_early:
-        for module in model.coarse_network.backbone.early_stages():
-            module.requires_grad_(False).eval()
+    frozen = [model.coarse_network] if settings.freeze_coarse else []
+    frozen += model.coarse_network.backbone.early_stages() if settings.freeze_early else []
+    for module in frozen:
+        module.requires_grad_(False).eval()
     if settings.freeze_bn:
-        for module in model.modules():
-            if isinstance(module, _BatchNorm):
-                module.eval()
+        for module in filter(lambda m: isinstance(m, _BatchNorm), model.modules()):
+            module.eval()
 
 
 def make_state(model: MattingModel, settings: Optimisation, device: torch.device) -> RunState:
@@ -113,7 +106,11 @@ def make_state(model: MattingModel, settings: Optimisation, device: torch.device
 def make_optimizer(
     parameters: Mapping[str, nn.Parameter], settings: Optimisation
 ) -> torch.optim.Optimizer:
-    """Adam or Muon, by --optimizer. Weights decay; biases, norms and position tables do not."""
+    """Adam or Muon, by --optimizer. Weights decay; biases, norms and position tables do not.
+
+    Muon is for linear layers and convolutions, but not the first and last ones, whose few inputs or
+    outputs each mean something of their own.
+    """
     muon = settings.optimizer == "muon"
     matrices: list[nn.Parameter] = []
     decayed: list[nn.Parameter] = []
@@ -122,7 +119,8 @@ def make_optimizer(
         if parameter.ndim < 2 or "bias" in name:
             others.append(parameter)
         else:
-            (matrices if muon and is_inner(parameter) else decayed).append(parameter)
+            inner = muon and min(parameter.shape[:2]) >= SMALLEST
+            (matrices if inner else decayed).append(parameter)
     groups: list[dict[str, Any]] = [
         {"params": decayed, "weight_decay": settings.weight_decay},
         {"params": others, "weight_decay": 0.0},
@@ -133,6 +131,65 @@ def make_optimizer(
     groups.append({"params": matrices, "weight_decay": settings.weight_decay, "matrices": True})
     # Not fused: a fused optimizer is asked to step also after an overflow, and to sort it out.
     return Muon(groups, lr=settings.lr, betas=(0.9, 0.999))
+
+
+class Muon(torch.optim.Adam):
+    """Muon for the groups whose `matrices` is True, Adam for the others.
+
+    A matrix moves by its gradient's moving average with (nearly) all singular values set to 1, so
+    directions that are seldom asked for are learned as fast as the common ones. The step is scaled
+    to the usual size of Adam's, so the same rate serves both. `weight_decay` shrinks matrices
+    directly, and is L2 elsewhere. Figures are in checkpoints/README.md.
+
+    Sources: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks", with
+    Nesterov's momentum and the polynomial; Liu et al. 2025, "Muon is scalable for LLM training",
+    equation 4, for the step's size. PyTorch's own Muon takes no convolutions, and timm's decay is
+    not L2 elsewhere.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """One step on the gradients there are; those of matrices are used up."""
+        for group in self.param_groups:
+            if group["matrices"]:
+                self._step_matrices(group)
+        super().step(closure)
+
+    def _step_matrices(self, group: dict[str, Any]) -> None:
+        alike: dict[torch.Size, list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
+        for parameter in group["params"]:
+            if parameter.grad is None:
+                continue
+            state = self.state[parameter]
+            if not state:  # Adam asks each for a count when a checkpoint is loaded; no one reads it
+                state |= {"step": torch.zeros(()), "exp_avg": torch.zeros_like(parameter)}
+            average = state["exp_avg"].lerp_(parameter.grad, 1 - MOMENTUM)
+            direction = parameter.grad.lerp(average, MOMENTUM).flatten(1)
+            alike[direction.shape].append((parameter, direction))
+            parameter.grad = None  # hidden from Adam, which passes over what has no gradient
+        for (rows, columns), members in alike.items():
+            directions = orthogonalise(torch.stack([direction for _, direction in members]))
+            rate = group["lr"] * 0.2 * max(rows, columns) ** 0.5
+            for (parameter, _), direction in zip(members, directions, strict=True):
+                parameter.mul_(1 - group["lr"] * group["weight_decay"])
+                parameter.sub_(direction.view(parameter.shape), alpha=rate)
+
+
+def orthogonalise(matrices: Tensor) -> Tensor:
+    """Newton-Schulz: singular values become about 1 (0.7 to 1.2), singular vectors stay.
+
+    Args:
+        matrices: (N, rows, columns) of any scale and type; it computes in bfloat16.
+    """
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = matrices.mT if tall else matrices
+    x = (x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-12)).bfloat16().contiguous()
+    a, b, c = COEFFICIENTS
+    for _ in range(5):
+        square = x @ x.mT
+        polynomial = torch.baddbmm(square, square, square, beta=b, alpha=c)
+        x = torch.baddbmm(x, polynomial, x, beta=a)
+    return (x.mT if tall else x).to(matrices.dtype)
 
 
 def _moving_average(model: MattingModel, decay: float) -> AveragedModel:

@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from engine.training.arguments import Optimisation
-from engine.training.muon import orthogonalise
-from engine.training.optimisation import make_optimizer
+from engine.training.optimisation import make_optimizer, orthogonalise
 from models import CONFIGS, build_model
 
 RATE = 1e-2
