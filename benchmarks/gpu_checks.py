@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from engine.training.settings import RunSettings
 from torch import Tensor
 from torch.utils.data import default_collate
 
