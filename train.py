@@ -19,9 +19,9 @@ from engine.training.arguments import RunSettings, parse_arguments
 from engine.training.data import (
     check_split,
     make_batches,
+    open_portraits,
     open_training_set,
     open_validation_set,
-    solve_portraits,
     tell_leftovers,
 )
 from engine.training.loop import Training
@@ -54,7 +54,8 @@ def run(
 ) -> int:
     """Train in this process, together with its siblings; return the exit status."""
     seed_run(settings.run.seed, processes.device)
-    solve_portraits(settings.data, processes)
+    for own in open_portraits(settings.data):
+        processes.from_main(own.solve)
     portraits = len(dataset.samples)
     arguments = settings.plain() | {"portraits_found": portraits}
     folder = RunFolder(arguments, settings.watching.keep_last, settings.watching.keep_every)

@@ -13,6 +13,7 @@ from typing import Any
 
 import cv2
 import torch
+from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader
 
 from data.folders import FolderDataset, StoredSample
@@ -29,21 +30,16 @@ from utils.parallel import count_cores
 Batch = Mapping[str, Any]  # the items of TrainingSet, stacked; names as a list
 
 # PyTorch's words for a data process that is no more, and for a /dev/shm that is full.
-DEATH = re.compile(
-    r"DataLoader worker \(pid.*?\) "
-    r"(is killed by signal: [\w ]+|exited unexpectedly(?: with exit code \d+)?)"
-)
-NO_SHARED_MEMORY = re.compile(
-    r"Bus error|unable to allocate shared memory|</torch_\w+>.*No space left on device"
-)
+_DEATH = r"DataLoader worker \(pid.*?\) (is killed by signal: [\w ]+|exited unexpectedly[a-z ]*\d*)"
+_NO_SHARED_MEMORY = r"Bus error|unable to allocate shared memory|</torch_\w+>.*No space left on"
 
 
 class Mixture:
-    """Several data sets as one, each counted a number of times in an epoch.
+    """Several data sets as one.
 
     Args:
-        parts: data sets of samples with foreground and background, how often each counts, and how
-            far its edges are to be trusted.
+        parts: data sets of samples with foreground and background, how often each counts in an
+            epoch, and how far its edges are to be trusted.
         keep: hold decoded samples in memory.
     """
 
@@ -65,9 +61,7 @@ class Mixture:
 
 
 def open_training_set(settings: RunSettings) -> TrainingSet:
-    """P3M-10K's training portraits and those of --portraits, over the scenes of --backgrounds.
-
-    Those of --portraits can be read once `solve_portraits` is done.
+    """P3M-10K's training portraits and those of --portraits, once solved, over --backgrounds.
 
     Raises:
         MissingError, InputError: for folders that are missing, empty or incomplete.
@@ -76,10 +70,9 @@ def open_training_set(settings: RunSettings) -> TrainingSet:
     parts: list[tuple[Any, int, float]] = []
     if not data.no_p3m:
         parts.append((P3MDataset(data.data_root, "train"), 1, 1.0))
-    count = len(data.portraits)
-    repeats = data.portrait_repeat * (count if len(data.portrait_repeat) == 1 else 1)
-    edges = data.edge_weight * (count if len(data.edge_weight) == 1 else 1)
-    parts += zip(open_portraits(data), repeats, edges, strict=True)
+    given: tuple[tuple[float, ...], ...] = (data.portrait_repeat, data.edge_weight)
+    each = (x * len(data.portraits) if len(x) == 1 else x for x in given)
+    parts += zip(open_portraits(data), *each, strict=True)
     standard = data.data_root / "BG-20K" / "train"
     dataset = TrainingSet(
         Mixture(parts, data.keep_data),
@@ -111,17 +104,9 @@ def open_portraits(data: Data) -> list[PortraitDataset]:
 
 def tell_leftovers(dataset: TrainingSet, data: Data) -> None:
     """Print what the folders of scenes and --portraits hold beside photos, a line for each."""
-    folders = {scene.parent for scene in dataset.scenes}
-    for portraits in data.portraits:
-        folders |= {portraits / layer for layer in ("image", "alpha")}
-    for folder in sorted(folders):
+    layers = {folder / layer for folder in data.portraits for layer in ("image", "alpha")}
+    for folder in sorted(layers | {scene.parent for scene in dataset.scenes}):
         tell_passed_over(folder)
-
-
-def solve_portraits(data: Data, processes: Processes) -> None:
-    """Estimate what is missing of the foregrounds of --portraits, in the main process."""
-    for portraits in open_portraits(data):
-        processes.from_main(portraits.solve)
 
 
 def open_validation_set(settings: RunSettings) -> FolderDataset | None:
@@ -196,16 +181,10 @@ def _end_data_processes() -> None:
 
 
 def _tell_of_errors(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """The same batches; what data processes raise becomes one sentence again.
-
-    Raises:
-        InputError: not one file can be read, or as `deaths_told`.
-    """
+    """The same batches; what data processes raise becomes one sentence again, an InputError."""
+    remedy = "lower --num_workers, or leave out --keep_data"
     try:
-        with (
-            deaths_told(),
-            memory_told("a sample", "lower --num_workers, or leave out --keep_data"),
-        ):
+        with deaths_told(), memory_told("a sample", remedy):
             yield from batches
     except (InputError, OSError) as error:  # from another process: with its traceback as text
         last = str(error).strip().splitlines()[-1]
@@ -222,28 +201,25 @@ def deaths_told() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # PyTorch has no kinds of its own for these
-        if NO_SHARED_MEMORY.search(f"{error} {error.__cause__}"):
-            raise InputError(
-                "the data processes found no room in shared memory, /dev/shm; in Docker give more"
-                " with --shm-size=8g or --ipc=host, or lower --num_workers (0 needs none)"
-            ) from error
         # When a death shows while waiting for a batch, how it came is in the cause.
-        death = DEATH.match(str(error.__cause__)) or DEATH.match(str(error))
-        if not death:
+        text = f"{error.__cause__}\n{error}"
+        death = re.search(_DEATH, text)
+        if re.search(_NO_SHARED_MEMORY, text):
+            told = "the data processes found no room in shared memory, /dev/shm; in Docker give"
+            told += " more with --shm-size=8g or --ipc=host, or lower --num_workers (0 needs none)"
+        elif not death:
             raise
-        if death[1] in ("is killed by signal: Killed", "exited unexpectedly"):
-            raise InputError(
-                "a data process was killed, most likely for lack of memory; lower --num_workers,"
-                " or leave out --keep_data"
-            ) from error
-        raise InputError(f"a data process {death[1]}; see why with --num_workers 0") from error
+        elif death[1] in ("is killed by signal: Killed", "exited unexpectedly"):
+            told = "a data process was killed, most likely for lack of memory; lower --num_workers,"
+            told += " or leave out --keep_data"
+        else:
+            told = f"a data process {death[1]}; see why with --num_workers 0"
+        raise InputError(told) from error
 
 
 def count_workers(wanted: int | None, processes: Processes) -> int:
-    """Data processes of this process: as told, else a core each; on a CPU a quarter of the cores.
-
-    There the network needs the cores itself: one data process keeps up with a step of two cores.
-    """
+    """Data processes of this process: as told, else one a core; on a CPU, whose cores the network
+    needs itself, one for four."""
     if wanted is not None:
         return wanted
     cores = max(1, count_cores() // processes.count)
@@ -258,21 +234,18 @@ def _start_worker(number: int) -> None:
 
 
 def to_device(batch: Batch, device: torch.device) -> dict[str, Any]:
-    """Move a batch of the loader's: uint8 layers become float32 in [0, 1], the trimap stays.
+    """Move a batch's tensors: uint8 layers become float32 in [0, 1], the trimap stays.
 
     Adds `noise` (B, 1, H/8, W/8), drawn from each sample's own seed, so that which cells top up an
     image doesn't depend on how the batch is split.
     """
-    moved: dict[str, Any] = {"name": batch["name"]}
-    for layer in ("image", "foreground", "background", "alpha"):
-        values = batch[layer].to(device, non_blocking=True)
-        moved[layer] = values.float().div_(255)
-    moved["trimap"] = batch["trimap"].to(device, non_blocking=True)
-    moved["edge_weight"] = batch["edge_weight"].to(device, torch.float32, non_blocking=True)
     H, W = batch["image"].shape[-2:]
     noise = [
         torch.rand(1, H // REGION, W // REGION, generator=torch.Generator().manual_seed(int(seed)))
         for seed in batch["seed"]
     ]
-    moved["noise"] = torch.stack(noise).to(device, non_blocking=True)
-    return moved
+    tensors = {name: x for name, x in batch.items() if isinstance(x, Tensor)}
+    tensors |= {"noise": torch.stack(noise), "edge_weight": batch["edge_weight"].float()}
+    moved = {name: x.to(device, non_blocking=True) for name, x in tensors.items()}
+    scaled = ("image", "foreground", "background", "alpha")
+    return moved | {layer: moved[layer].float().div_(255) for layer in scaled}
