@@ -57,20 +57,13 @@ KEPT = ("foreground", "background", "alpha")
 
 @dataclass(frozen=True)
 class StoredSample:
-    """A portrait in files, of which each layer is read when it is first asked for.
-
-    Attributes:
-        name, edge_weight: as of `Sample`.
-        paths: layer -> file.
-        read: the layers that were asked for.
-        grey: the photo's mean, once it was asked for.
-    """
+    """A portrait in files, of which each layer is read when it is first asked for."""
 
     name: str
-    paths: Mapping[str, AnyPath]
-    edge_weight: float = 1.0
-    read: dict[str, np.ndarray] = field(default_factory=dict)
-    grey: list[float] = field(default_factory=list)
+    paths: Mapping[str, AnyPath]  # layer -> file
+    edge_weight: float = 1.0  # how far the alpha's edges are trusted in training; 1 is exact
+    read: dict[str, np.ndarray] = field(default_factory=dict)  # the layers that were asked for
+    grey: list[float] = field(default_factory=list)  # the photo's mean, once it was asked for
 
     def layer(self, name: str) -> np.ndarray:
         """(H, W[, C]) uint8; those of KEPT may be memory-mapped.
@@ -80,20 +73,16 @@ class StoredSample:
         """
         if name not in self.read:
             array = read_layer(name, self.paths[name])
-            first = next(iter(self.read), name)
-            sizes = {first: self.read.get(first, array).shape[:2], name: array.shape[:2]}
-            check_sizes(sizes, self.paths)
+            check_sizes(
+                {n: a.shape[:2] for n, a in (self.read | {name: array}).items()}, self.paths
+            )
             if name == "trimap":
                 check_trimap(array, self.paths[name])
             self.read[name] = array
         return self.read[name]
 
     def mean_grey(self) -> float:
-        """Nearly the photo's, without reading all of it.
-
-        Raises:
-            InputError: if the photo is broken.
-        """
+        """Nearly the photo's, in 0..255, without reading all of it; InputError if it is broken."""
         if not self.grey:
             self.grey.append(mean_grey(read_photo(self.paths["image"], eighth=True)))
         return self.grey[0]
@@ -110,8 +99,7 @@ class FolderDataset:
         names: the stems, sorted.
 
     Raises:
-        MissingError: if a folder is missing.
-        InputError: if a folder is empty, a file, or a file lacks a partner (named).
+        MissingError, InputError: if a folder is missing or empty, or a file lacks a partner.
     """
 
     def __init__(
@@ -128,13 +116,9 @@ class FolderDataset:
         return StoredSample(self.names[index], self.paths[self.names[index]])
 
     def __getitem__(self, index: int) -> Sample:
-        """Read one sample.
-
-        Raises:
-            InputError: if a file is broken, or its size or values don't fit (named).
-        """
+        """Read one sample; InputError names a file that is broken or doesn't fit."""
         name = self.names[index]
-        layers: dict[str, Any] = dict(read_layers(self.paths[name]))
+        layers: dict[str, Any] = read_layers(self.paths[name])
         return Sample(name, source=self.paths[name].get("image"), **layers)
 
     def __iter__(self) -> Iterator[Sample]:
@@ -142,11 +126,7 @@ class FolderDataset:
 
 
 def read_layers(paths: Mapping[str, AnyPath]) -> dict[str, np.ndarray]:
-    """Read the layers {layer: path} of one sample.
-
-    Raises:
-        InputError: as `StoredSample.layer`.
-    """
+    """Read the layers {layer: path} of one sample; InputError as `StoredSample.layer`."""
     sample = StoredSample("", paths)
     return {layer: sample.layer(layer) for layer in paths}
 

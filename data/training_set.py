@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable
-from dataclasses import replace
-from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -15,27 +14,29 @@ import torch
 from data.augment import (
     RANGES,
     V2_SCALE,
+    Warp,
+    apply_warp,
     cut_window,
     mean_grey,
     sample_colours,
     sample_warp,
     sample_window,
 )
-from data.degrade import GREY_SHARE
 from data.folders import StoredSample
-from data.recipe import Recipe, carry_out
-from data.recombination import (
+from data.variety import (
+    GREY_SHARE,
     SECOND_SHARE,
+    degrade_photo,
     join_people,
     light_people,
     stand,
     write_on_scene,
 )
-from data.sample import Sample
+from utils.composition import composite
 from utils.errors import InputError
 from utils.files import AnyPath
 from utils.images import list_photos, read_photo
-from utils.trimap import TRAINING_ELLIPSE
+from utils.trimap import TRAINING_ELLIPSE, trimap_from_alpha
 
 Value = TypeVar("Value")
 LAYERS = ("image", "foreground", "background", "alpha")
@@ -48,23 +49,33 @@ class Samples(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> Sample | StoredSample: ...
+    def __getitem__(self, index: int) -> StoredSample: ...
 
 
-class Kept(Generic[Value]):
-    """A function whose answers are kept in memory, in each process its own.
+class Kept(dict[Any, Any]):
+    """A function's answers by argument, kept in memory, in each process its own; errors aren't."""
 
-    An error isn't kept.
-    """
-
-    def __init__(self, read: Callable[[Any], Value]) -> None:
+    def __init__(self, read: Callable[[Any], Any]) -> None:
         self.read = read
-        self.answers: dict[Hashable, Value] = {}
 
-    def __call__(self, key: Any) -> Value:
-        if key not in self.answers:
-            self.answers[key] = self.read(key)
-        return self.answers[key]
+    def __missing__(self, key: Any) -> Any:
+        self[key] = self.read(key)
+        return self[key]
+
+    __call__ = dict.__getitem__
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One augmented crop to be: its layers and all that was drawn for it."""
+
+    name: str  # of the portrait, and of the scene and the second person where it has them
+    seed: int  # for whatever else is drawn for this sample
+    edge_weight: float  # see StoredSample
+    layers: dict[str, np.ndarray]  # without image and background where a scene replaces them
+    warp: Warp  # from the crop to these layers
+    colours: np.ndarray  # (3, 4) float32, see sample_colours
+    scene: np.ndarray | None = None  # (h, w, 3) uint8 of the crop's size, the new background
 
 
 class TrainingSet(torch.utils.data.Dataset):
@@ -78,16 +89,15 @@ class TrainingSet(torch.utils.data.Dataset):
     sample needs is read: where a scene replaces the background, neither that nor the whole photo.
 
     Args:
-        samples: portraits with foreground and background, in memory or stored.
+        samples: portraits with foreground and background.
         crop_size: side of the crop, in pixels.
         seed: of the run.
         version: "V1", "V2" or "strong", see `data.augment`.
         backgrounds: folder of scenes without people (BG-20K/train), or None.
         replace: share of the samples whose background is replaced by one of these.
         empty: share of these that show the scene alone, with nobody in it.
-        recombine: second people, other light and writing where the background is replaced; see
-            `data.recombination`.
-        degrade: blur, noise and JPEG on the photo, and grey samples, see `data.degrade`.
+        recombine: second people, other light and writing where the background is replaced.
+        degrade: blur, noise and JPEG on the photo, and grey samples.
         scale: of "V2" and "strong", smallest and largest, times the scale at which the photo covers
             the crop.
         ellipse: of the trimaps, in pixels of the crop.
@@ -126,16 +136,30 @@ class TrainingSet(torch.utils.data.Dataset):
         self.degrade = degrade
         self.scale = scale
         self.ellipse = ellipse
-        self.read_scene: Callable[[Path], np.ndarray] = Kept(read_photo) if keep else read_photo
+        self.read_scene = Kept(read_photo) if keep else read_photo
         # Shared by the workers, so that each broken file is said once.
         self._broken = torch.zeros(len(samples), dtype=torch.bool).share_memory_()
         self._broken_scenes = torch.zeros(len(self.scenes), dtype=torch.bool).share_memory_()
 
     def __getitem__(self, position: int) -> dict[str, Any]:
         recipe = self.draw(position)
-        tensors = {name: _tensor(layer) for name, layer in carry_out(recipe).items()}
+        tensors = {name: _tensor(layer) for name, layer in self.carry_out(recipe).items()}
         facts = {"name": recipe.name, "seed": recipe.seed, "edge_weight": recipe.edge_weight}
         return facts | tensors
+
+    def carry_out(self, recipe: Recipe) -> dict[str, np.ndarray]:
+        """image, foreground, background (h, w, 3), alpha and trimap (h, w); all uint8."""
+        scene = recipe.scene
+        layers = apply_warp(recipe.layers, recipe.warp, self.size, alone=scene is not None)
+        if scene is not None:
+            layers["background"] = scene
+        for name in layers.keys() - {"alpha"}:
+            layers[name] = cv2.transform(layers[name], recipe.colours)
+        if scene is not None:
+            layers["image"] = composite(layers["foreground"], layers["background"], layers["alpha"])
+        if self.degrade:
+            layers["image"] = degrade_photo(np.random.default_rng(recipe.seed), layers["image"])
+        return layers | {"trimap": trimap_from_alpha(layers["alpha"], self.ellipse)}
 
     def draw(self, position: int) -> Recipe:
         """Read a sample's files and draw its transforms."""
@@ -165,24 +189,28 @@ class TrainingSet(torch.utils.data.Dataset):
                 larger = max(1.0, self.scale[0]), max(1.0, self.scale[1])
                 warp = sample_warp(rng, self.version, alpha, self.size, larger)
         colours[:, 3] *= grey
-        recipe = Recipe(
-            sample.name, seed, self.size, layers, warp, colours.astype(np.float32),
-            degrade=self.degrade, ellipse=self.ellipse, edge_weight=sample.edge_weight,
-        )  # fmt: skip
-        return recipe, rng
+        colours = colours.astype(np.float32)
+        return Recipe(sample.name, seed, sample.edge_weight, layers, warp, colours), rng
 
     def _before_scene(self, recipe: Recipe, rng: np.random.Generator, position: int) -> Recipe:
         """The same people, or nobody, before one of the scenes."""
         layers, warp, edge_weight = dict(recipe.layers), recipe.warp, recipe.edge_weight
         order = self._random(SCENES, position).permutation(len(self.scenes))
-        path, scene = self._load(self._scene, order, self._broken_scenes)
+        path, scene = self._load(
+            lambda i: (self.scenes[i], self.read_scene(self.scenes[i])), order, self._broken_scenes
+        )
         name = f"{recipe.name} before {path.name}"
         window = sample_window(rng, scene.shape[:2], self.size)
         if self.recombine:
-            second = self._recombine(layers, position)
-            if second:
+            # A stream of its own, so that all else is drawn as without.
+            other = self._random(SECOND, position)
+            if other.random() < SECOND_SHARE:
+                order = other.permutation(len(self.samples))
+                second, cut_out = self._load(self._cut_out, order, self._broken)
+                layers |= join_people(other, layers, cut_out)
                 name += f" with {second.name}"
                 edge_weight = min(edge_weight, second.edge_weight)
+            layers["foreground"] = light_people(other, layers["foreground"])
             scene = write_on_scene(rng, scene)
         if self.empty and rng.random() < self.empty:
             name = f"nobody before {path.name}"
@@ -190,27 +218,9 @@ class TrainingSet(torch.utils.data.Dataset):
         elif self.version != "V1":
             warp = stand(warp, layers["alpha"], self.size)
         scene = cut_window(scene, window, self.size)
-        return replace(
-            recipe, name=name, layers=layers, warp=warp, edge_weight=edge_weight, scene=scene
-        )
+        return Recipe(name, recipe.seed, edge_weight, layers, warp, recipe.colours, scene)
 
-    def _scene(self, index: int) -> tuple[Path, np.ndarray]:
-        return self.scenes[index], self.read_scene(self.scenes[index])
-
-    def _recombine(
-        self, layers: dict[str, np.ndarray], position: int
-    ) -> Sample | StoredSample | None:
-        """Change foreground and alpha; the second person, if there is one."""
-        rng = self._random(SECOND, position)
-        second = None
-        if rng.random() < SECOND_SHARE:
-            order = rng.permutation(len(self.samples))
-            second, cut_out = self._load(self._cut_out, order, self._broken)
-            layers |= join_people(rng, layers, cut_out)
-        layers["foreground"] = light_people(rng, layers["foreground"])
-        return second
-
-    def _cut_out(self, index: int) -> tuple[Sample | StoredSample, dict[str, np.ndarray]]:
+    def _cut_out(self, index: int) -> tuple[StoredSample, dict[str, np.ndarray]]:
         sample = self.samples[index]
         return sample, {name: sample.layer(name) for name in CUT_OUT}
 

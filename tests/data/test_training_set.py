@@ -7,9 +7,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from data.folders import FolderDataset
-from data.sample import Sample
 from data.training_set import TrainingSet
 from engine.training.data import Mixture
+from tests.stand_ins import in_memory
 from utils.errors import InputError
 from utils.images import write_image
 
@@ -33,7 +33,7 @@ class Portraits:
         background = np.full((150, 170, 3), 200, np.uint8)
         a = alpha[..., None] / 255
         image = np.rint(a * foreground + (1 - a) * background).astype(np.uint8)
-        return Sample(self.names[index], image, alpha, None, foreground, background)
+        return in_memory(self.names[index], image, alpha, foreground, background)
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ class Bust(Portraits):
         alpha = np.zeros((150, 170), np.uint8)
         alpha[60:, 50:120] = 255
         plain = np.full((150, 170, 3), 90, np.uint8)
-        return Sample(self.names[index], plain, alpha, None, plain, plain)
+        return in_memory(self.names[index], plain, alpha, plain, plain)
 
 
 def test_a_small_cut_out_person_stands_on_the_lower_border_and_is_there_once(scenes):
@@ -214,7 +214,8 @@ def stored(tmp_path):
 def test_a_replaced_sample_reads_neither_background_nor_the_whole_photo(stored, scenes, capfd):
     folder, portraits = stored
     options = {"crop_size": 128, "backgrounds": scenes, "replace": 0.5}
-    whole = TrainingSet(portraits, **options)
+    samples = [in_memory(s.name, s.image, s.alpha, s.foreground, s.background) for s in portraits]
+    whole = TrainingSet(samples, **options)
     expected = [whole[i] for i in range(20)]
     data = TrainingSet(Mixture([(portraits, 1, 1.0)]), **options)
     for item, other in zip((data[i] for i in range(20)), expected, strict=True):

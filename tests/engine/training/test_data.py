@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from data.sample import Sample
 from data.training_set import TrainingSet
 from engine.distributed import Processes
 from engine.training import data as batches
@@ -20,6 +19,7 @@ from engine.training.data import (
     make_batches,
     to_device,
 )
+from tests.stand_ins import in_memory
 from utils.errors import InputError
 from utils.trimap import trimap_from_alpha
 
@@ -52,7 +52,7 @@ class Drawn:
     def __getitem__(self, index):
         photo = np.full((128, 128, 3), 10 * index, np.uint8)
         alpha = np.zeros((128, 128), np.uint8)
-        return Sample(self.names[index], photo, alpha, None, photo, photo)
+        return in_memory(self.names[index], photo, alpha, photo, photo)
 
     def stored(self, index):
         return self[index]
@@ -68,7 +68,7 @@ def test_training_trimaps_are_as_wide_as_told(tmp_path, monkeypatch, words, elli
     class Striped(Drawn):
         def __getitem__(self, index):
             sample = super().__getitem__(index)
-            sample.alpha[:, 48:80] = 255
+            sample.layer("alpha")[:, 48:80] = 255
             return sample
 
     monkeypatch.setattr(batches, "P3MDataset", lambda root, split: Striped("abc"))

@@ -1,8 +1,11 @@
-"""Second people and other light: what is set together stays a composite of its layers."""
+"""Second people, other light, poor cameras: what is set together stays a composite."""
 
+import cv2
 import numpy as np
+import pytest
 
-from data.recombination import LIGHT, join_people, light_people, write_on_scene
+from data import variety
+from data.variety import LIGHT, degrade_photo, join_people, light_people, write_on_scene
 from utils.composition import composite
 
 
@@ -56,3 +59,52 @@ def test_some_scenes_are_written_on_and_the_scene_itself_stays():
     assert (scene == 100).all()
     assert 4 < np.count_nonzero(shares) < 30
     assert max(shares) > 0.1
+
+
+@pytest.fixture
+def photo():
+    noise = np.random.default_rng(0).random((96, 128, 3)).astype(np.float32)
+    return cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 4), None, 30, 220, 32).astype(np.uint8)
+
+
+def shares(monkeypatch, blur, noise, jpeg):
+    for name, share in [("BLUR", blur), ("NOISE", noise), ("JPEG", jpeg)]:
+        monkeypatch.setattr(variety, f"{name}_SHARE", share)
+
+
+@pytest.mark.parametrize("only", [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)])
+def test_a_degraded_photo_is_another_yet_alike(photo, monkeypatch, only):
+    shares(monkeypatch, *only)
+    before = photo.copy()
+    for seed in range(8):
+        degraded = degrade_photo(np.random.default_rng(seed), photo)
+        assert degraded.shape == photo.shape
+        assert degraded.dtype == np.uint8
+        difference = np.abs(degraded.astype(int) - photo)
+        assert 0 < difference.mean() < 25
+        assert np.abs(degraded.mean((0, 1)) - photo.mean((0, 1))).max() < 2  # no channel swapped
+        assert np.array_equal(degraded, degrade_photo(np.random.default_rng(seed), photo))
+    assert np.array_equal(photo, before)
+
+
+def test_blur_smooths_and_noise_roughens(photo, monkeypatch):
+    def roughness(image):
+        return np.abs(np.diff(image.astype(int), axis=1)).mean()
+
+    shares(monkeypatch, 1, 0, 0)
+    assert all(
+        roughness(degrade_photo(np.random.default_rng(s), photo)) < roughness(photo)
+        for s in range(8)
+    )
+    shares(monkeypatch, 0, 1, 0)
+    assert all(
+        roughness(degrade_photo(np.random.default_rng(s), photo)) > roughness(photo)
+        for s in range(8)
+    )
+
+
+def test_some_photos_stay_as_they_are(photo):
+    same = [
+        np.array_equal(degrade_photo(np.random.default_rng(s), photo), photo) for s in range(60)
+    ]
+    assert 8 < sum(same) < 35
