@@ -11,10 +11,10 @@ Outputs in a folder go to <output>/<kind>/<the input's tree>; each is whole or n
 from __future__ import annotations
 
 import argparse
-import itertools
 import os
 import sys
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +24,8 @@ from engine.prediction import jobs as planning
 from engine.prediction.outputs import LayerMaker, read_background
 from engine.prediction.photos import Predictor, predict_photos
 from engine.prediction.predictors import load_predictor, needs_torch
-from engine.prediction.videos import predict_videos
 from utils.arguments import OneSentenceParser, join_dashes, number
 from utils.errors import InputError, run_script
-from utils.images import MAX_PIXELS, read_photo
 from utils.parallel import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -37,8 +35,8 @@ if TYPE_CHECKING:
 def parse_args() -> argparse.Namespace:
     parser = OneSentenceParser(__doc__)
     add, count = parser.add_argument, number(int, 1)
-    add("--input", required=True, help="photo, video, folder, glob, camera:0, - (list of paths)")
-    add("--output", type=Path, help="folder, or file for one input and kind; none with --show")
+    add("--input", required=True, help="photo, video, folder, glob, - (list of paths)")
+    add("--output", type=Path, required=True, help="folder, or file for one input and kind")
     add("--checkpoint", type=Path, help=".pth, .safetensors or .onnx (default: what ships)")
     add("--write", nargs="+", choices=planning.KINDS, help="default: alpha cutout; file: cutout")
     add("--background", help="of the composite: green, #rrggbb, photo, folder, blur:25")
@@ -47,13 +45,11 @@ def parse_args() -> argparse.Namespace:
     add("--format", choices=planning.PHOTO_FORMATS, default="png", help="of photos in a folder")
     add("--video_format", choices=planning.VIDEO_FORMATS, default="prores", help="likewise")
     add("--smooth", action="store_true", help="less flicker in a video's alpha")
-    add("--show", action="store_true", help="show videos in a window; q ends")
     add("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto")
     add("--gpus", type=int, nargs="*", help="default: all there are; none after it: the CPU")
     add("--batch_size", type=count, help="photos of equal size, or frames (default: 4 on a GPU)")
     add("--num_workers", type=count, default=2, help="threads that decode; as many encode")
     add("--max_area", help="pixels the network sees: HD, 4K, none, a number (default: its own)")
-    add("--max_pixels", type=count, default=MAX_PIXELS, help="larger photos are refused")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--skip_existing", action="store_true", help="go on where a run ended")
     existing.add_argument("--overwrite", action="store_true", help="replace outputs that are there")
@@ -77,10 +73,9 @@ def predict(args: argparse.Namespace, processes: Processes | None) -> int:
     """Matte this process's share of the inputs; returns 1 if any failed, in any process."""
     is_main = processes is None or processes.is_main
     kinds = planning.choose_kinds(args.write, args.background, args.output)
-    check_options(args, kinds)
     look = partial(plan, args, kinds)  # in one process, before any of them writes
     jobs, refused = processes.from_main(look) if processes else look()
-    background = read_background(args.background or "green", args.max_pixels, say=is_main)
+    background = read_background(args.background or "green", say=is_main)
     layers = LayerMaker(kinds, background, solve=not args.no_foreground, bits=args.bits)
     device = processes.device if processes else None
     chosen = {"precision": args.precision, "max_area": args.max_area}
@@ -95,18 +90,12 @@ def predict(args: argparse.Namespace, processes: Processes | None) -> int:
     return 1 if failed + refused else 0
 
 
-def check_options(args: argparse.Namespace, kinds: list[str]) -> None:
-    """Refuse options that contradict one another."""
-    if args.output is None and not args.show:
-        raise InputError("name an --output, or --show a video")
+def plan(args: argparse.Namespace, kinds: list[str]) -> tuple[list[planning.Job], int]:
+    """Find the inputs and name the outputs; returns the jobs and how many inputs are refused."""
     if args.no_foreground and "foreground" in kinds:
         raise InputError("--no_foreground leaves no foreground to write; drop one of the two")
     if args.bits == 16 and args.format == "webp":
         raise InputError("--format webp has no 16-bit alpha; use png or tiff")
-
-
-def plan(args: argparse.Namespace, kinds: list[str]) -> tuple[list[planning.Job], int]:
-    """Find the inputs and name the outputs; returns the jobs and how many inputs are refused."""
     lines = map(os.fsdecode, sys.stdin.buffer) if args.input == "-" else ()  # maybe not UTF-8
     sources = planning.find_sources(args.input, lines, skip=args.output)
     formats = planning.Formats(args.format, args.video_format)
@@ -124,14 +113,16 @@ def run(
     photos = [job for job in jobs if not planning.is_video(job.source)]
     videos = [job for job in jobs if planning.is_video(job.source)]
     common = {"batch_size": args.batch_size, "workers": args.num_workers}
-    read = partial(read_photo, max_pixels=args.max_pixels)
-    outcomes = predict_photos(photos, predictor, layers, read=read, **common)
+    outcomes = [predict_photos(photos, predictor, layers, **common)]
     if photos:
-        outcomes = tqdm(outcomes, total=len(photos), desc="photos", unit="photo", disable=quiet)
-    common |= {"smooth": args.smooth, "show": args.show, "quiet": quiet}
-    frames = predict_videos(videos, predictor, layers, **common)
+        outcomes = [tqdm(outcomes[0], "photos", len(photos), unit="photo", disable=quiet)]
+    if videos:
+        from engine.prediction.videos import predict_videos  # PyAV needs not be installed
+
+        common |= {"smooth": args.smooth, "quiet": quiet}
+        outcomes.append(predict_videos(videos, predictor, layers, **common))
     failed = 0
-    for outcome in itertools.chain(outcomes, frames):
+    for outcome in chain(*outcomes):
         for note in outcome.notes:
             tqdm.write(f"note: {note}", file=sys.stderr)
         if outcome.error:

@@ -29,7 +29,7 @@ def make(folder: Path) -> Path:
     from utils.images import read_photo
     from utils.metrics import COLUMNS
     from utils.results.rows import Row, write_results
-    from utils.video.files import open_writer
+    from utils.video.frame import have_pyav
 
     ignore = shutil.ignore_patterns(*SKIPPED)
     shutil.copytree(ROOT, folder, ignore=ignore, copy_function=os.symlink)
@@ -46,9 +46,12 @@ def make(folder: Path) -> Path:
     photo = folder / "me.jpg"
     shutil.copy(train / "blurred_image" / "demo_00000.jpg", photo)
     shutil.copy(DEFAULT_CHECKPOINT, folder / "0000500000.pth")  # the authors' own could not be had
-    with open_writer(folder / "film.mp4", (96, 96), 3, Fraction(25), None) as writer:
-        for number in range(2):
-            writer.write(read_photo(photo), Fraction(number, 25))
+    if have_pyav():
+        from utils.video.write import open_writer
+
+        with open_writer(folder / "film.mp4", (96, 96), 3, Fraction(25), None) as writer:
+            for number in range(2):
+                writer.write(read_photo(photo), Fraction(number, 25))
     for name in ("modnet/a.csv", "lpm/b.csv"):
         write_results(folder / name, [Row("a", dict.fromkeys(COLUMNS, 1.0))])
     (folder / "bin").mkdir()

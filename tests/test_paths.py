@@ -41,7 +41,6 @@ from utils.metrics import COLUMNS
 from utils.report import load_systems
 from utils.results.page import write_report
 from utils.results.rows import Row, add_to_journal, read_journal, read_results, write_results
-from utils.video.files import open_reader, open_writer
 
 ROOT = Path(__file__).parents[1]
 # Records of what find_sources and plan_jobs have found; nobody else makes them.
@@ -200,15 +199,17 @@ def test_results(tmp_path, kind):
 
 @pytest.mark.parametrize("kind", [str, Path])
 def test_videos(tmp_path, kind):
+    pytest.importorskip("av", reason="PyAV is optional: requirements-video.txt")
+    from utils.video.read import open_reader
+    from utils.video.write import open_writer
+
     frame = np.full((64, 64, 3), 100, np.uint8)
     path = kind(tmp_path / "film.mp4")
-    for target in (path, kind(tmp_path / "frames")):
-        with open_writer(target, (64, 64), 3, Fraction(25), None) as writer:
-            for number in range(3):
-                writer.write(frame, Fraction(number, 25))
+    with open_writer(path, (64, 64), 3, Fraction(25), None) as writer:
+        for number in range(3):
+            writer.write(frame, Fraction(number, 25))
     with open_reader(path) as reader:
         assert len(list(reader)) == 3
-    assert len(list_images(kind(tmp_path / "frames"))) == 3
     with open_writer(kind(tmp_path / "b.mp4"), (64, 64), 3, Fraction(25), path) as writer:
         writer.write(frame, Fraction(0))
 

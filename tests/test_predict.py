@@ -7,7 +7,6 @@ import predict
 from tests.stand_ins import fake_predictor
 from utils.errors import InputError, MissingError
 from utils.images import read_photo, read_rgba, write_image
-from utils.video.files import open_writer
 
 
 @pytest.fixture
@@ -62,11 +61,9 @@ def test_bad_file_means_status_1(command, photo, capsys):
         (("--no_foreground", "--write", "foreground"), "drop one"),
         (("--batch_size", "0"), "0 is not a whole number from 1 up"),
         (("--bits", "16", "--format", "webp"), "no 16-bit"),
-        (("--show",), "no display"),
     ],
 )
-def test_options_that_contradict(command, photo, options, words, monkeypatch):
-    monkeypatch.setattr("engine.prediction.videos.has_display", lambda: False)
+def test_options_that_contradict(command, photo, options, words):
     with pytest.raises(InputError, match=words):
         command("--input", "photos", "--output", "out", *options)
 
@@ -79,8 +76,19 @@ def test_missing_checkpoint_is_one_sentence(photo, monkeypatch, tmp_path):
         predict.main()
 
 
+def test_a_video_without_pyav_is_one_sentence_and_photos_go_on(command, photo, capsys, monkeypatch):
+    monkeypatch.setattr("engine.prediction.jobs.have_pyav", lambda: False)
+    predict.Path("photos/film.mp4").touch()
+    assert command("--input", "photos/*", "--output", "out") == 1
+    seen = capsys.readouterr()
+    assert "film.mp4 is a video: pip install -r requirements-video.txt first" in seen.err
+    assert "1 written to out, 1 failed" in seen.out
+
+
 def test_video_to_files(command, tmp_path):
     av = pytest.importorskip("av", reason="PyAV is optional: requirements-video.txt")
+    from utils.video.write import open_writer
+
     with open_writer(tmp_path / "film.mp4", (32, 48), 3, Fraction(10), None) as writer:
         for i in range(4):
             writer.write(np.full((32, 48, 3), 60 * i, np.uint8), Fraction(i, 10))

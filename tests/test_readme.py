@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import sandbox
-from utils.video.files import have_pyav
+from utils.video.frame import have_pyav
 
 ROOT = Path(__file__).parents[1]
 # The README, the pages beside it and those of docs; tests/test_extending.py runs what is left out.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import mimetypes
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -13,15 +14,14 @@ from pathlib import Path
 from utils import images
 from utils.errors import InputError, MissingError
 from utils.files import AnyPath
-from utils.video.files import READ_ENDINGS as VIDEO_ENDINGS
-from utils.video.files import is_media_name
+from utils.video.frame import ENDINGS as VIDEO_ENDINGS
+from utils.video.frame import have_pyav
 
 PHOTO_ENDINGS = frozenset(images.KINDS)
-CAMERA = re.compile(r"camera:(\d+)")
 KINDS = ("alpha", "cutout", "foreground", "composite", "trimap")
 PHOTO_FORMATS = ("png", "webp", "tiff")
+VIDEO_FORMATS = ("prores", "vp9")
 MAX_NAME = 255  # bytes, of a file's name on nearly every disk
-VIDEO_FORMATS = ("prores", "vp9", "png")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Media:
 
 @dataclass(frozen=True)
 class Job:
-    """One photo, video or camera (source camera:0) and the files that are made of it, by kind."""
+    """One photo or video and the files that are made of it, by kind."""
 
     source: Path
     outputs: dict[str, Path]
@@ -42,28 +42,26 @@ class Job:
 
 @dataclass(frozen=True)
 class Formats:
-    """What is written into a folder.
+    """What is written into a folder: one of PHOTO_FORMATS, and of VIDEO_FORMATS.
 
-    Attributes:
-        photo: one of PHOTO_FORMATS.
-        video: prores (mp4 without alpha), vp9 or png (a folder of numbered ones).
+    ProRes is for cut-outs; what has no alpha becomes mp4 beside it.
     """
 
     photo: str = "png"
     video: str = "prores"
 
-    def endings(self, source: AnyPath) -> dict[str, str]:
-        """Return the ending of every kind made of this source."""
+    def ending(self, source: AnyPath, kind: str) -> str:
+        """The ending of what is made of this source."""
         if not is_video(source):
-            return dict.fromkeys(KINDS, f".{self.photo}")
-        if self.video == "prores":
-            return dict.fromkeys(KINDS, ".mp4") | {"cutout": ".mov"}
-        return dict.fromkeys(KINDS, ".webm" if self.video == "vp9" else "")
+            return f".{self.photo}"
+        if self.video == "vp9":
+            return ".webm"
+        return ".mov" if kind == "cutout" else ".mp4"
 
 
 def is_video(path: AnyPath) -> bool:
-    """Whether frames come from it: its ending is that of a video, or it names a camera."""
-    return Path(path).suffix.lower() in VIDEO_ENDINGS or CAMERA.fullmatch(str(path)) is not None
+    """Whether a path's ending is that of a video."""
+    return Path(path).suffix.lower() in VIDEO_ENDINGS
 
 
 def find_sources(
@@ -73,7 +71,7 @@ def find_sources(
 
     Args:
         text: a photo or video, a folder (all photos below it; hidden ones are left out), a glob
-            (`**` goes down), camera:0, or `-` for one path a line in `lines`.
+            (`**` goes down), or `-` for one path a line in `lines`.
         lines: the list of paths for `-`; absolute ones keep their whole tree.
         skip: the output folder; what lies in it is passed over.
 
@@ -87,8 +85,6 @@ def find_sources(
         listed = (Path(line) for line in (line.strip("\r\n") for line in lines) if line.strip())
         once = dict.fromkeys(listed)  # a path may be given twice
         sources = [Media(path, path.relative_to(path.anchor)) for path in once]
-    elif CAMERA.fullmatch(text):
-        sources = [Media(path, Path(text.replace(":", "")))]
     elif path.is_dir():
         if skip and realpath(skip) == realpath(path):
             raise InputError(f"--output {skip} is the input folder; name another")
@@ -140,47 +136,73 @@ def _files_below(folder: Path, skip: Path | None) -> list[Path]:
     return sorted(found)
 
 
-def choose_kinds(
-    write: Sequence[str] | None, background: str | None, output: AnyPath | None
-) -> list[str]:
+def choose_kinds(write: Sequence[str] | None, background: str | None, output: AnyPath) -> list[str]:
     """Return what is to be made: `write`, or by default alpha and cut-out.
 
-    A background asks for the composite too; one output file is the composite or the cut-out;
-    without an output the composite is shown.
+    A background asks for the composite too; one output file is the composite or the cut-out.
 
     Raises:
         InputError: a background that nothing would use.
     """
-    if output is None:
-        return ["composite"]
     extra = ["composite"] if background else []
-    default = (extra or ["cutout"]) if output_is_file(output) else ["alpha", "cutout", *extra]
+    default = (extra or ["cutout"]) if _is_file_name(output) else ["alpha", "cutout", *extra]
     kinds = list(dict.fromkeys(write or default))
     if background and "composite" not in kinds:
         raise InputError("--background is of the composite; add composite to --write")
     return kinds
 
 
-def output_is_file(output: AnyPath) -> bool:
-    """Whether `--output` names one file rather than a folder."""
-    return not Path(output).is_dir() and is_media_name(output)
+def _is_file_name(output: AnyPath) -> bool:
+    """Whether `--output` names one picture or video rather than a folder."""
+    path = Path(output)
+    ending = path.suffix.lower()  # alone: "data:12.png" would be taken for a web address
+    kind = mimetypes.guess_type(f"name{ending}")[0] or ""
+    media = kind.startswith(("image/", "video/")) or ending in VIDEO_ENDINGS
+    return media and not path.is_dir()
 
 
-def plan_job(source: Media, output: AnyPath, kinds: Sequence[str], formats: Formats) -> Job:
-    """Say where the outputs go: <output>/<kind>/<tree>/<stem><ending>, or `output` itself.
+def plan_jobs(
+    sources: Sequence[Media], output: AnyPath, kinds: Sequence[str], formats: Formats
+) -> tuple[list[Job], list[InputError]]:
+    """Plan every source; what can't be planned comes back as errors and doesn't stop the rest.
+
+    Outputs go to <output>/<kind>/<tree>/<stem><ending>, or to `output` itself.
 
     Args:
-        source: the photo, video or camera.
+        sources: photos and videos.
         output: a folder, or a file when one kind is written of one source.
         kinds: some of KINDS.
         formats: decides the endings in a folder.
 
     Raises:
-        InputError: a path that would leave the output folder, an output that is the input, or a
-            kind that the ending can't hold; a name that is too long.
+        InputError: several sources, but `output` is one file.
     """
-    output = Path(output)
-    if output_is_file(output):
+    if len(sources) > 1 and _is_file_name(output):
+        raise InputError(f"--output {output} is one file for {len(sources)} photos; name a folder")
+    jobs: list[Job] = []
+    errors: list[InputError] = []
+    taken: dict[Path, Path] = {}
+    for source in sources:
+        try:
+            job = _plan_job(source, Path(output), kinds, formats)
+            first = next(iter(job.outputs.values()))
+            if first in taken:
+                raise InputError(
+                    f"{source.path} and {taken[first]} would both be written to {first}; rename one"
+                )
+        except InputError as error:
+            errors.append(error)
+        else:
+            taken[first] = source.path
+            jobs.append(job)
+    return jobs, errors
+
+
+def _plan_job(source: Media, output: Path, kinds: Sequence[str], formats: Formats) -> Job:
+    """Name the outputs of one source; InputError where that can't be done."""
+    if is_video(source.path) and not have_pyav():
+        raise InputError(f"{source.path} is a video: pip install -r requirements-video.txt first")
+    if _is_file_name(output):
         if len(kinds) != 1:
             raise InputError(
                 f"--output {output} is one file but {len(kinds)} kinds are to be written "
@@ -193,9 +215,9 @@ def plan_job(source: Media, output: AnyPath, kinds: Sequence[str], formats: Form
                 f"{source.path} would be written outside {output} because of its '..'; "
                 "give the path without it"
             )
-        endings = formats.endings(source.path)
         outputs = {
-            kind: output / kind / source.relative.with_suffix(endings[kind]) for kind in kinds
+            kind: output / kind / source.relative.with_suffix(formats.ending(source.path, kind))
+            for kind in kinds
         }
     for kind, path in outputs.items():
         if kind in ("alpha", "cutout", "trimap") and path.suffix.lower() in (".jpg", ".jpeg"):
@@ -205,41 +227,6 @@ def plan_job(source: Media, output: AnyPath, kinds: Sequence[str], formats: Form
         if realpath(path) == realpath(source.path):
             raise InputError(f"{path} is the input itself; name another --output")
     return Job(source.path, outputs)
-
-
-def plan_jobs(
-    sources: Sequence[Media], output: AnyPath | None, kinds: Sequence[str], formats: Formats
-) -> tuple[list[Job], list[InputError]]:
-    """Plan every source; what can't be planned comes back as errors and doesn't stop the rest.
-
-    Without an `output` videos and cameras are only shown.
-
-    Raises:
-        InputError: several sources, but `output` is one file; a photo without an output.
-    """
-    if output is None:
-        if not all(is_video(source.path) for source in sources):
-            raise InputError("photos need an --output; only videos and cameras can be just shown")
-        return [Job(source.path, {}) for source in sources], []
-    if len(sources) > 1 and output_is_file(output):
-        raise InputError(f"--output {output} is one file for {len(sources)} photos; name a folder")
-    jobs: list[Job] = []
-    errors: list[InputError] = []
-    taken: dict[Path, Path] = {}
-    for source in sources:
-        try:
-            job = plan_job(source, output, kinds, formats)
-            first = next(iter(job.outputs.values()))
-            if first in taken:
-                raise InputError(
-                    f"{source.path} and {taken[first]} would both be written to {first}; rename one"
-                )
-        except InputError as error:
-            errors.append(error)
-        else:
-            taken[first] = source.path
-            jobs.append(job)
-    return jobs, errors
 
 
 def leave_existing(jobs: Sequence[Job], *, skip: bool, overwrite: bool) -> list[Job]:
@@ -255,10 +242,8 @@ def leave_existing(jobs: Sequence[Job], *, skip: bool, overwrite: bool) -> list[
             raise InputError(f"{path} is an input as well; name another --output")
     if skip:
         there = set(existing)
-        missing = [
-            {k: path for k, path in job.outputs.items() if path not in there} for job in jobs
-        ]
-        return [replace(job, outputs=left) for job, left in zip(jobs, missing, strict=True) if left]
+        left = [{k: p for k, p in job.outputs.items() if p not in there} for job in jobs]
+        return [replace(job, outputs=o) for job, o in zip(jobs, left, strict=True) if o]
     if existing and not overwrite:
         raise InputError(
             f"{len(existing)} outputs are there already, the first is {existing[0]}; "

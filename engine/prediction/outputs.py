@@ -17,7 +17,7 @@ from PIL import ImageColor
 from utils.composition import composite, fit_background
 from utils.errors import InputError
 from utils.foreground import solve_fg_bg
-from utils.images import MAX_PIXELS, list_photos, read_photo, tell_passed_over, to_integers
+from utils.images import list_photos, read_photo, tell_passed_over, to_integers
 from utils.images.colour import convert_colours
 from utils.images.metadata import read_metadata
 from utils.prediction import Prediction
@@ -110,7 +110,7 @@ def make_cutout(foreground: np.ndarray, opacity: np.ndarray) -> np.ndarray:
     return np.dstack([foreground * near[..., None], opacity])
 
 
-def read_background(text: str, max_pixels: int = MAX_PIXELS, *, say: bool = False) -> Background:
+def read_background(text: str, *, say: bool = False) -> Background:
     """Understand `--background`: a colour's name, #rrggbb, a photo, a folder, or blur:<pixels>.
 
     A colour is one of sRGB; it and a photo are converted to the profile of the portrait.
@@ -121,7 +121,6 @@ def read_background(text: str, max_pixels: int = MAX_PIXELS, *, say: bool = Fals
 
     Args:
         text: one of these.
-        max_pixels: of a photo.
         say: print what a folder holds beside photos.
 
     Raises:
@@ -131,7 +130,7 @@ def read_background(text: str, max_pixels: int = MAX_PIXELS, *, say: bool = Fals
 
     @lru_cache(maxsize=2)  # a video's frames, and most photos of one camera, are of one size
     def fitted(picture: Path, size: tuple[int, int], profile: bytes | None) -> np.ndarray:
-        photo = read_photo(picture, max_pixels)
+        photo = read_photo(picture)
         colours = convert_colours(photo, read_metadata(picture).icc, profile)
         return fit_background(colours, size)
 
@@ -143,7 +142,7 @@ def read_background(text: str, max_pixels: int = MAX_PIXELS, *, say: bool = Fals
             files[zlib.crc32(os.fsencode(name)) % len(files)], photo.shape[:2], profile
         )
     if path.is_file():
-        read_photo(path, max_pixels)  # what is wrong with it is said now
+        read_photo(path)  # what is wrong with it is said now
         return lambda photo, _, __, profile: fitted(path, photo.shape[:2], profile)
     if text.startswith("blur:"):
         sigma = _blur_sigma(text)

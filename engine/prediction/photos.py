@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -66,7 +65,6 @@ def predict_photos(
     *,
     batch_size: int = 1,
     workers: int = 2,
-    read: Callable[[Path], np.ndarray] = read_photo,
 ) -> Iterator[Outcome]:
     """Matte every photo and write its layers; yields an outcome for each, in any order.
 
@@ -78,12 +76,11 @@ def predict_photos(
         layers: makes what is written.
         batch_size: photos of equal padded size that the network sees at once.
         workers: threads that decode, and as many that encode.
-        read: path -> (H, W, 3) uint8; what it raises ends in the outcome.
     """
 
     def decode(job: Job) -> Outcome:
         try:
-            return Outcome(job, photo=read(job.source))
+            return Outcome(job, photo=read_photo(job.source))
         except Exception as error:
             return Outcome.failed(job, error)
 

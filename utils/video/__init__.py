@@ -1,1 +1,1 @@
-"""Videos and cameras, read and written frame by frame; begin with utils/video/files.py."""
+"""Videos, read and written frame by frame; PyAV does it (requirements-video.txt)."""

@@ -10,10 +10,12 @@ from functools import cache
 import cv2
 import numpy as np
 
-BT709, UNKNOWN, RESERVED = 1, 2, (0, 3)
+BT709, UNNAMED = 1, (0, 2, 3)
 BT2020, DISPLAY_P3, PQ, HLG = 9, 12, 16, 18
 NAMES = {BT2020: "BT.2020", DISPLAY_P3: "Display P3", PQ: "PQ", HLG: "HLG"}
-WHITE, PEAK = 203.0, 1000.0  # cd/m2: diffuse white and the brightest of HDR (ITU-R BT.2408)
+WHITE = 203.0  # cd/m2: HDR's diffuse white, which is 1 below (ITU-R BT.2408)
+PEAK = 1000 / WHITE  # the brightest of HDR
+KNEE = 0.45  # what is brighter is rolled off
 GAMMA = 2.4  # of SDR displays (ITU-R BT.1886)
 LUMINANCE = np.array([0.2627, 0.6780, 0.0593], np.float32)  # of BT.2020's red, green and blue
 # Linear RGB to BT.709's; rows add up to 1, so that white stays white (ITU-R BT.2087 the first).
@@ -28,22 +30,11 @@ def matrix_number(matrix: int, primaries: int, height: int, width: int) -> int:
 
     Players go by the primaries, then by the size: above BT.601's 576 lines it is BT.709.
     """
-    if matrix not in (UNKNOWN, *RESERVED):
+    if matrix not in UNNAMED:
         return matrix
     if primaries in (BT709, BT2020):
         return primaries
-    named = primaries not in (UNKNOWN, *RESERVED)
-    return BT709 if not named and (width >= 1280 or height > 576) else 5
-
-
-def _to_ycc(red: float, blue: float) -> np.ndarray:
-    """(3, 3): luma and chroma of RGB, by the weights of red and blue in luma."""
-    luma = np.array([red, 1 - red - blue, blue])
-    return np.array([luma, ([0, 0, 1] - luma) / (2 - 2 * blue), ([1, 0, 0] - luma) / (2 - 2 * red)])
-
-
-BT601_YCC, BT709_YCC = _to_ycc(0.299, 0.114), _to_ycc(0.2126, 0.0722)
-BT601_TO_BT709 = np.linalg.inv(BT709_YCC) @ BT601_YCC  # RGB made by the wrong weights to the right
+    return BT709 if primaries in UNNAMED and (width >= 1280 or height > 576) else 5
 
 
 def shown_by_all(primaries: int, transfer: int) -> bool:
@@ -54,8 +45,8 @@ def shown_by_all(primaries: int, transfer: int) -> bool:
 def to_bt709(image: np.ndarray, primaries: int, transfer: int) -> np.ndarray:
     """Bring HDR or wide-gamut RGB to BT.709 as SDR displays show it.
 
-    Highlights are rolled off by the curve of ITU-R BT.2390 on the largest of a pixel's channels,
-    which keeps its hue; what the smaller gamut lacks is clipped.
+    Highlights are rolled off by the largest of a pixel's channels, which keeps its hue; what the
+    smaller gamut lacks is clipped.
 
     Args:
         image: (H, W, 3) uint16 RGB, the whole range.
@@ -66,63 +57,28 @@ def to_bt709(image: np.ndarray, primaries: int, transfer: int) -> np.ndarray:
     """
     light = _light_table(transfer)[image]  # 1 is diffuse white
     if transfer == HLG:
-        light *= (WHITE / PEAK * (light @ LUMINANCE))[..., None] ** np.float32(0.2)
-    if transfer in (PQ, HLG):
-        largest = np.minimum(light.max(-1), PEAK / WHITE)
-        knots, gains = _roll_off()
-        light *= np.interp(largest, knots, gains).astype(np.float32)[..., None]
+        light *= (light @ LUMINANCE / PEAK)[..., None] ** np.float32(0.2)
+    if transfer in (PQ, HLG):  # a hyperbola that leaves KNEE at slope 1 and brings PEAK to 1
+        largest = np.clip(light.max(-1), KNEE, PEAK)
+        above = largest - KNEE
+        shown = KNEE + above / (1 + above * (1 / (1 - KNEE) - 1 / (PEAK - KNEE)))
+        light *= (shown / largest)[..., None]
     known = primaries if primaries in TO_BT709 else BT2020
     light = cv2.transform(light, np.array(TO_BT709[known], np.float32))
-    roots = np.sqrt(np.clip(light, 0, 1))  # a table over roots is fine enough in the shadows
-    return _display_table()[np.rint(roots * 65535).astype(np.uint16)]
+    return np.rint(cv2.pow(light.clip(0, 1), 1 / GAMMA) * 255).astype(np.uint8)
 
 
 @cache
 def _light_table(transfer: int) -> np.ndarray:
     """(65536,) float32: linear light of a channel; HLG's before its system gamma."""
     v = np.linspace(0, 1, 65536)
-    if transfer == PQ:
-        light = pq_to_nits(v) / WHITE
+    if transfer == PQ:  # SMPTE ST 2084
+        root = v ** (32 / 2523)
+        part = np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)
+        light = 10_000 / WHITE * part ** (8192 / 1305)
     elif transfer == HLG:  # ITU-R BT.2100
         a, b, c = 0.17883277, 0.28466892, 0.55991073
-        light = np.where(v <= 0.5, v**2 / 3, (np.exp((v - c) / a) + b) / 12) * PEAK / WHITE
+        light = PEAK * np.where(v <= 0.5, v**2 / 3, (np.exp((v - c) / a) + b) / 12)
     else:
         light = v**GAMMA
     return light.astype(np.float32)
-
-
-@cache
-def _display_table() -> np.ndarray:
-    """(65536,) uint8: what makes an SDR display shine with the square of the index."""
-    return np.rint(np.linspace(0, 1, 65536) ** (2 / GAMMA) * 255).astype(np.uint8)
-
-
-@cache
-def _roll_off() -> tuple[np.ndarray, np.ndarray]:
-    """Light (1: diffuse white) and what it is multiplied by, so that PEAK becomes 1."""
-    light = np.geomspace(1e-4, PEAK / WHITE, 512)
-    top = nits_to_pq(PEAK)
-    given, most = nits_to_pq(light * WHITE) / top, nits_to_pq(WHITE) / top
-    knee = 1.5 * most - 0.5
-    t = np.clip((given - knee) / (1 - knee), 0, 1)
-    spline = (
-        (2 * t**3 - 3 * t**2 + 1) * knee
-        + (t**3 - 2 * t**2 + t) * (1 - knee)
-        + (3 * t**2 - 2 * t**3) * most
-    )
-    kept = np.where(given < knee, given, spline)
-    return light, pq_to_nits(kept * top) / WHITE / light
-
-
-def pq_to_nits(v: np.ndarray) -> np.ndarray:
-    """SMPTE ST 2084: values in [0, 1] to cd/m2."""
-    root = np.asarray(v, np.float64) ** (32 / 2523)
-    return 10_000 * (np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)) ** (
-        8192 / 1305
-    )
-
-
-def nits_to_pq(light: np.ndarray | float) -> np.ndarray:
-    """SMPTE ST 2084: cd/m2 to values in [0, 1]."""
-    part = (np.asarray(light, np.float64) / 10_000) ** (1305 / 8192)
-    return ((0.8359375 + 18.8515625 * part) / (1 + 18.6875 * part)) ** (2523 / 32)

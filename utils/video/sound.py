@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ import numpy as np
 
 from utils.errors import InputError
 from utils.files import AnyPath
-from utils.video.av_read import SLOW, open_container
 from utils.video.frame import Tell, plain_name
+from utils.video.read import SLOW, open_container
 
 # Sound that a container takes as it is ("pcm_": every kind of it), and what other sound becomes.
 COPIED = {
@@ -61,20 +61,14 @@ class Sound:
 def prepare_sound(source: AnyPath, target: AnyPath, tell: Tell) -> Iterator[Any]:
     """Yield an open container with the one track of sound that fits beside `target`, or None.
 
-    Args:
-        source: a video.
-        target: the file that the sound is for; its ending says what it takes.
-        tell: hears, in one sentence, what of the sound is left out or changed.
+    `tell` hears, in one sentence, what of the sound of `source` is left out or changed.
     """
     target = Path(target)
     with tempfile.TemporaryDirectory(prefix=".sound-", dir=target.parent) as folder:
         ready = Path(folder, f"sound{target.suffix.lower()}")
         if lost := _bring_over(source, ready):
             tell(f"{source}: {'; '.join(lost)}")
-        if not ready.exists():
-            yield None
-            return
-        with av.open(plain_name(ready)) as container:
+        with av.open(plain_name(ready)) if ready.exists() else nullcontext() as container:
             yield container
 
 
@@ -226,11 +220,8 @@ def _silence(samples: int, rate: int, layout: str) -> Iterator[Any]:
 
 def _resample(frames: Iterable[Any], sample: Any, layout: str, rate: int) -> Iterator[Any]:
     """Frames of one kind made of those of a track, which may change its kind."""
-
-    def kind(frame: Any) -> tuple[Any, ...]:
-        return frame.format.name, frame.layout.name, frame.sample_rate
-
-    for _, alike in itertools.groupby(frames, kind):
+    kinds = itertools.groupby(frames, lambda f: (f.format.name, f.layout.name, f.sample_rate))
+    for _, alike in kinds:
         resampler = av.AudioResampler(sample, layout, rate)
         for frame in alike:
             frame.pts = None

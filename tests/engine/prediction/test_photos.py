@@ -46,13 +46,16 @@ def test_one_bad_file_does_not_stop_the_rest(photos, tmp_path):
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, ValueError, KeyError, MemoryError])
-def test_one_bad_file_does_not_stop_the_rest_whatever_it_raises(photos, tmp_path, kind):
+def test_one_bad_file_does_not_stop_the_rest_whatever_it_raises(
+    photos, tmp_path, monkeypatch, kind
+):
     def read(path):
         if path.name == "3.png":
             raise kind("of some kind")
         return read_photo(path)
 
-    outcomes = run(photos, tmp_path / "o", read=read)
+    monkeypatch.setattr("engine.prediction.photos.read_photo", read)
+    outcomes = run(photos, tmp_path / "o")
     bad = {name: error for name, error in outcomes.items() if error}
     assert set(bad) == {"3.png"} and isinstance(bad["3.png"], InputError)
     assert "3.png" in str(bad["3.png"]) and kind.__name__ in str(bad["3.png"])

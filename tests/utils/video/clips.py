@@ -14,6 +14,12 @@ def picture(size=SIZE, ground=(180, 90, 40), mark=(20, 200, 60)):
     return image
 
 
+def nits_to_pq(light):
+    """SMPTE ST 2084: cd/m2 to values in [0, 1]; of 100, 203 and 1000 they are .508, .581, .752."""
+    part = (light / 10_000) ** (1305 / 8192)
+    return ((0.8359375 + 18.8515625 * part) / (1 + 18.6875 * part)) ** (2523 / 32)
+
+
 def write_clip(
     path,
     *,

@@ -3,18 +3,15 @@
 import os
 from fractions import Fraction
 
-import cv2
 import numpy as np
 import pytest
 
 av = pytest.importorskip("av", reason="PyAV is optional: requirements-video.txt")
 
-from tests.utils.video.clips import SIZE, picture, write_clip  # noqa: E402
-from utils.errors import InputError  # noqa: E402
-from utils.video import files  # noqa: E402
-from utils.video.colour import nits_to_pq  # noqa: E402
-from utils.video.files import open_reader, open_writer  # noqa: E402
-from utils.video.frame import Look, upright  # noqa: E402
+from tests.utils.video.clips import SIZE, nits_to_pq, picture, write_clip  # noqa: E402
+from utils.video.frame import Look  # noqa: E402
+from utils.video.read import open_reader, upright  # noqa: E402
+from utils.video.write import open_writer  # noqa: E402
 
 MATRICES = {  # (a, b, c, d), and where the mark of the upper left goes: (bottom?, right?)
     "as it is": ((1, 0, 0, 1), (0, 0)),
@@ -26,12 +23,6 @@ MATRICES = {  # (a, b, c, d), and where the mark of the upper left goes: (bottom
     "transposed": ((0, 1, 1, 0), (0, 0)),
     "transposed over the other diagonal": ((0, -1, -1, 0), (1, 1)),
 }
-
-
-@pytest.fixture(params=["PyAV", "OpenCV"])
-def reader(request, monkeypatch):
-    monkeypatch.setattr(files, "have_pyav", lambda: request.param == "PyAV")
-    return request.param
 
 
 def read(path):
@@ -47,7 +38,7 @@ def needs_matrices():
 
 @pytest.mark.parametrize("case", MATRICES)
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv"])
-def test_all_eight_turns_and_mirrors(tmp_path, reader, case, name):
+def test_all_eight_turns_and_mirrors(tmp_path, case, name):
     needs_matrices()
     matrix, (bottom, right) = MATRICES[case]
     path = write_clip(tmp_path / name, matrix=matrix, count=2)
@@ -68,7 +59,7 @@ def test_a_matrix_of_zeros_or_of_other_scales_changes_nothing():
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_pixel_aspect_is_read(tmp_path, reader, turned):
+def test_pixel_aspect_is_read(tmp_path, turned):
     matrix = MATRICES["90"][0] if turned else None
     if turned:
         needs_matrices()
@@ -96,22 +87,6 @@ def test_pixel_aspect_and_colours_are_written(tmp_path, name, channels, size):
         )
 
 
-@pytest.mark.parametrize("size", [SIZE, (96, 1280)])
-def test_opencv_writes_what_its_colours_are(tmp_path, reader, monkeypatch, size):
-    path = tmp_path / "a.mp4"
-    with monkeypatch.context() as patch:
-        patch.setattr(files, "have_pyav", lambda: False)
-        with open_writer(path, size, 3, Fraction(25), None, look=Look()) as writer:
-            for i in range(3):
-                writer.write(picture(size), Fraction(i, 25))
-    with av.open(str(path)) as container:
-        context = container.streams.video[0].codec_context
-        tags = context.color_primaries, context.color_trc, context.colorspace
-        assert tags == (1, 1, 6) and context.color_range == 1
-    _, images, _ = read(path)
-    assert len(images) == 3 and np.abs(images[2].astype(int) - picture(size)).mean() < 4
-
-
 @pytest.mark.parametrize(("aspect", "size"), [("64/45", (48, 91)), ("45/64", (68, 64))])
 def test_webm_gets_square_pixels_instead(tmp_path, aspect, size):
     path, notes = tmp_path / "a.webm", []
@@ -122,14 +97,6 @@ def test_webm_gets_square_pixels_instead(tmp_path, aspect, size):
     assert reader.size == size and reader.look.pixel_aspect == 1
     assert len(notes) == 1 and f"{size[1]}x{size[0]}" in notes[0]
     assert np.abs(images[0][: size[0] // 3, : size[1] // 3].astype(int) - (20, 200, 60)).mean() < 6
-
-
-def test_numbered_pictures_tell_of_pixels_that_are_not_square(tmp_path):
-    notes = []
-    look = Look(Fraction(2))
-    with open_writer(tmp_path / "a", SIZE, 3, Fraction(25), None, look=look, tell=notes.append):
-        pass
-    assert len(notes) == 1 and "square" in notes[0]
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.webm"])
@@ -164,7 +131,7 @@ KINDS = [  # by name: codec, pixels
 
 @pytest.mark.parametrize("size", [*HD, (480, 640)])
 @pytest.mark.parametrize("tagged", [False, True])
-def test_untagged_hd_is_bt709_and_untagged_sd_is_bt601(tmp_path, reader, size, tagged):
+def test_untagged_hd_is_bt709_and_untagged_sd_is_bt601(tmp_path, size, tagged):
     space = 5 if size == (480, 640) else 1
     tags = (6 if space == 5 else 1, 2, 2) if tagged else (2, 2, 2)
     path = write_clip(tmp_path / "a.mp4", size=size, count=1, tags=tags, space=space)
@@ -175,7 +142,7 @@ def test_untagged_hd_is_bt709_and_untagged_sd_is_bt601(tmp_path, reader, size, t
 
 @pytest.mark.parametrize(("name", "codec", "pixels"), KINDS)
 @pytest.mark.parametrize("tag", [2, 1])
-def test_hd_of_every_kind_has_its_colours(tmp_path, reader, name, codec, pixels, tag):
+def test_hd_of_every_kind_has_its_colours(tmp_path, name, codec, pixels, tag):
     """All colours that BT.601's weights don't clip; grey frames before them don't mislead."""
     size, space = (96, 1280), 5 if codec == "mjpeg" else 1
     steps = np.linspace(50, 200, 64).repeat(20)
@@ -226,17 +193,10 @@ def test_hdr_is_toned_to_sdr_and_that_is_said(tmp_path, transfer, code):
     assert np.abs(images[0][16:, 16:] - grey).max() < 3 and images[0][:4, :4].max() < 4
 
 
-def test_opencv_says_that_it_cannot_show_hdr(tmp_path, monkeypatch):
-    path = write_clip(tmp_path / "a.mp4", tags=(9, 9, 16), space=9)
-    monkeypatch.setattr(files, "have_pyav", lambda: False)
-    _, _, notes = read(path)
-    assert len(notes) == 1 and "HDR" in notes[0] and "requirements-video.txt" in notes[0]
-
-
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi"])
 @pytest.mark.parametrize("sound", [False, True])
 @pytest.mark.parametrize("part", [60, 90])
-def test_a_video_that_ends_early_is_told_of(tmp_path, reader, name, sound, part):
+def test_a_video_that_ends_early_is_told_of(tmp_path, name, sound, part):
     noise = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)  # frames of one size
     whole = write_clip(
         tmp_path / f"whole-{name}",
@@ -269,7 +229,7 @@ def test_a_video_that_ends_early_is_told_of(tmp_path, reader, name, sound, part)
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.webm"])
-def test_uneven_times_are_no_early_end(tmp_path, reader, name):
+def test_uneven_times_are_no_early_end(tmp_path, name):
     times = [0, 40, 50, 200, 210, 1000, 1010, 2000]  # milliseconds
     codec = "libvpx-vp9" if name == "a.webm" else "libx264"
     path = write_clip(tmp_path / name, codec=codec, times=times)
@@ -285,7 +245,7 @@ def test_uneven_times_are_no_early_end(tmp_path, reader, name):
     assert len(found) >= 8 and found[-1] == pytest.approx(2000, abs=40)
 
 
-def test_a_video_that_begins_late_is_no_early_end(tmp_path, reader):
+def test_a_video_that_begins_late_is_no_early_end(tmp_path):
     assert read(write_clip(tmp_path / "a.mkv", times=[500, 540, 580]))[2] == []
 
 
@@ -312,7 +272,7 @@ NAMES = ["12:30.mp4", "a:b.mp4", "-clip.mp4", "50%.mp4", "a%03d.mp4", "%s.mp4", 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_odd_names_are_names_of_files(tmp_path, reader, name, monkeypatch):
+def test_odd_names_are_names_of_files(tmp_path, name, monkeypatch):
     monkeypatch.chdir(tmp_path)
     os.replace(write_clip("clip.mp4", count=3), name)
     assert len(read(name)[1]) == 3
@@ -323,14 +283,3 @@ def test_odd_names_are_names_of_files(tmp_path, reader, name, monkeypatch):
                 writer.write(picture(), Fraction(i, 25))
         assert len(read(target)[1]) == 3
     assert len(os.listdir()) == 5  # and nothing else was written
-
-
-def test_numbered_pictures_are_no_video(tmp_path, monkeypatch):
-    """OpenCV would take a%03d.mp4 that is no video for a series of pictures."""
-    monkeypatch.setattr(files, "have_pyav", lambda: False)
-    for i in range(3):
-        cv2.imwrite(str(tmp_path / f"a{i:03d}.png"), picture())
-        os.replace(tmp_path / f"a{i:03d}.png", tmp_path / f"a{i:03d}.mp4")
-    (tmp_path / "a%03d.mp4").write_text("no video")
-    with pytest.raises(InputError, match="can't be read as a video"):
-        read(tmp_path / "a%03d.mp4")

@@ -16,7 +16,8 @@ from tests.utils.video.clips import (  # noqa: E402
     spoilt,
     write_clip,
 )
-from utils.video.files import open_reader, open_writer  # noqa: E402
+from utils.video.read import open_reader  # noqa: E402
+from utils.video.write import open_writer  # noqa: E402
 
 
 def matted(source, target):

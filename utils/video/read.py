@@ -1,11 +1,13 @@
-"""Reading videos with PyAV; utils/video/files.py decides when."""
+"""Videos, read with PyAV frame by frame, as players show them."""
 
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
@@ -13,26 +15,49 @@ import numpy as np
 from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
-from utils.errors import InputError
+from utils.errors import InputError, MissingError
 from utils.files import AnyPath
 from utils.video import colour
-from utils.video.containers import mend_matroska
-from utils.video.frame import (
-    Frame,
-    Look,
-    Tell,
-    check_size,
-    plain_name,
-    tell_of_early_end,
-    turns_aside,
-    upright,
-)
+from utils.video.frame import Frame, Look, Tell, plain_name
+from utils.video.matroska import mend_matroska
 
 TICK = Fraction(1, 90_000)  # seconds; whole numbers of it for every usual frame rate
 SLOW = 1_000_000  # microseconds, PyAV's unit of a container's start
 
 
-class AvReader:
+@contextmanager
+def open_reader(path: AnyPath, *, tell: Tell = warnings.warn) -> Iterator[VideoReader]:
+    """Open a video file; `tell` hears, in a sentence each, what of it is changed or missing.
+
+    Raises:
+        MissingError: no such file.
+        InputError: no video, or one without a frame.
+    """
+    if not Path(path).is_file():
+        raise MissingError(f"{path} is not there; --input takes a video file")
+    with open_container(path, tell) as container:
+        yield VideoReader(path, container, tell)
+
+
+def open_container(path: AnyPath, tell: Tell | None = None) -> Any:
+    """Open a file with FFmpeg, which goes on behind what is broken in it, as far as that is known.
+
+    Raises:
+        InputError: it is no video.
+    """
+    if Path(path).stat().st_size == 0:
+        raise InputError(f"{path} is empty (0 bytes); expected a video")
+    mended = mend_matroska(path)
+    if mended and tell:
+        places = "one place" if mended[1] == 1 else f"{mended[1]} places"
+        tell(f"{path} is broken in {places}; what can be read behind it is")
+    try:
+        return av.open(mended[0] if mended else plain_name(path))
+    except (av.FFmpegError, UnicodeError) as error:
+        raise InputError(f"{path} can't be read as a video: broken or of another kind") from error
+
+
+class VideoReader:
     """A video file; see utils.video.frame.Reader."""
 
     def __init__(self, path: AnyPath, container: Any, tell: Tell) -> None:
@@ -65,15 +90,14 @@ class AvReader:
         codec = self._stream.codec_context
         self._matrix = _display_matrix(first)
         aspect = Fraction(self._stream.sample_aspect_ratio or 1)
-        aspect = 1 / aspect if turns_aside(self._matrix) else aspect
-        self._given = (codec.color_primaries, codec.color_trc)
+        aspect = 1 / aspect if _turns_aside(self._matrix) else aspect
+        self._given = codec.color_primaries, codec.color_trc
         self._csp = colour.matrix_number(
             first.colorspace, codec.color_primaries, first.height, first.width
         )
         self._shown_by_all = colour.shown_by_all(*self._given)
         if self._shown_by_all:
-            unknown = (colour.UNKNOWN, *colour.RESERVED)
-            tags = [colour.BT709 if tag in unknown else tag for tag in self._given]
+            tags = [colour.BT709 if tag in colour.UNNAMED else tag for tag in self._given]
             self.look = Look(aspect, *tags)
         else:
             kind = " ".join(colour.NAMES[tag] for tag in self._given if tag in colour.NAMES)
@@ -88,7 +112,12 @@ class AvReader:
             else:
                 time = max(frame.pts * self._stream.time_base - self._start, time + TICK)
             image = self._picture(frame)
-            check_size(self.name, number, image, self.size)
+            if image.shape[:2] != self.size:
+                found, expected = (f"{h}x{w}" for h, w in (image.shape[:2], self.size))
+                raise InputError(
+                    f"{self.name} changes its size from {expected} to {found} at frame {number}; "
+                    "cut it there and matte the parts"
+                )
             yield Frame(image, time)
         self._tell_of_gaps()
 
@@ -96,11 +125,9 @@ class AvReader:
         """Every frame that can be decoded; packets that can't be are passed over and counted."""
         for packet in self._packets():
             try:
-                frames = self._stream.decode(packet)
+                yield from self._stream.decode(packet)
             except av.FFmpegError:
                 self._broken += packet is not None
-                continue
-            yield from frames
 
     def _packets(self) -> Iterator[Any]:
         """The video's packets, as far as the file can be read; None, which empties the decoder."""
@@ -129,6 +156,7 @@ class AvReader:
         return upright(image, self._matrix)
 
     def _tell_of_gaps(self) -> None:
+        """Tell of pieces that could not be decoded, and of an end well before the header says."""
         if self._broken:
             self._tell(
                 f"{self.name} has {self._broken} broken piece{'s' * (self._broken > 1)} of video, "
@@ -142,11 +170,15 @@ class AvReader:
         else:  # Matroska's is that of the longest track, from 0 on
             promised = Fraction(self._container.duration or 0, SLOW)
             reached = max(self._ends.values(), default=Fraction(0))
-        tell_of_early_end(self.name, reached, promised, self.rate, self._tell)
+        if promised - reached > max(2 / self.rate, Fraction(1, 20)) + promised / 100:
+            self._tell(
+                f"{self.name} ends after {float(reached):.2f} of the {float(promised):.2f} seconds "
+                "that its header names; is it a whole copy?"
+            )
 
 
 def _display_matrix(frame: Any) -> np.ndarray:
-    """(2, 2); see utils.video.frame.upright."""
+    """(2, 2); see `upright`."""
     try:
         sides = {side.type: side for side in frame.side_data}
     except ValueError:  # beside something that PyAV has no name for, it tells of rotations only
@@ -157,28 +189,22 @@ def _display_matrix(frame: Any) -> np.ndarray:
     return np.frombuffer(sides[Type.DISPLAYMATRIX], np.int32).reshape(3, 3)[:2, :2]
 
 
-def open_container(path: AnyPath, tell: Tell | None = None) -> Any:
-    """Open a file with FFmpeg, which goes on behind what is broken in it, as far as that is known.
+def _turns_aside(matrix: np.ndarray) -> bool:
+    """Whether a display matrix makes rows of columns; see `upright`."""
+    (a, b), (c, d) = abs(matrix.astype(np.float64))
+    return bool(b + c > a + d)
 
-    Raises:
-        InputError: it is no video.
+
+def upright(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Turn and mirror a picture as its file asks players to: a rotation alone is half of that.
+
+    Args:
+        image: (H, W, C).
+        matrix: (2, 2), rows (a, b) and (c, d) of any scale, the upper left of the display matrix
+            of ISO/IEC 14496-12: pixel (x, y) is shown at (a x + c y, b x + d y).
     """
-    mended = mend_matroska(path)
-    if mended and tell:
-        places = "one place" if mended[1] == 1 else f"{mended[1]} places"
-        tell(f"{path} is broken in {places}; what can be read behind it is")
-    try:
-        return av.open(mended[0] if mended else plain_name(path))
-    except (av.FFmpegError, UnicodeError) as error:
-        raise InputError(f"{path} can't be read as a video: broken or of another kind") from error
-
-
-@contextmanager
-def read_video(path: AnyPath, tell: Tell) -> Iterator[AvReader]:
-    """Open a video file.
-
-    Raises:
-        InputError: it is none, or holds no frame.
-    """
-    with open_container(path, tell) as container:
-        yield AvReader(path, container, tell)
+    (across, b), (c, down) = matrix
+    if _turns_aside(matrix):
+        image, across, down = image.swapaxes(0, 1), c, b
+    image = image[:, ::-1] if across < 0 else image
+    return np.ascontiguousarray(image[::-1] if down < 0 else image)

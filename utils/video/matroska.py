@@ -1,0 +1,80 @@
+"""Matroska and WebM files that are broken between their packets, made readable behind the break.
+
+They are elements within elements (RFC 8794 and 9559).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from mmap import ACCESS_COPY, mmap
+from pathlib import Path
+
+from utils.files import AnyPath
+
+EBML, CLUSTER = b"\x1a\x45\xdf\xa3", b"\x1f\x43\xb6\x75"
+# What stands in a cluster, and beside it.
+KNOWN = {b"\xa3", b"\xa0", b"\xe7", b"\xab", b"\xa7", b"\x58\x54", b"\xaf", b"\xec", b"\xbf"}
+KNOWN |= {b"\x11\x4d\x9b\x74", b"\x15\x49\xa9\x66", b"\x12\x54\xc3\x67", b"\x1c\x53\xbb\x6b"}
+KNOWN |= {b"\x16\x54\xae\x6b", b"\x19\x41\xa4\x69", b"\x10\x43\xa7\x70"}
+RESUMED = re.compile(CLUSTER + rb"|[\xa3\xa0]")  # what reading can go on with behind a break
+PLAUSIBLE = 3  # elements in a row after a break, by which the next whole one is known
+
+
+def mend_matroska(path: AnyPath) -> tuple[mmap, int] | None:
+    """A Matroska file in which what is broken between its packets is marked to be passed over.
+
+    FFmpeg leaves out all that follows a broken packet, up to the next cluster, whichever track it
+    is of. The file itself, which must not be empty, stays as it is.
+
+    Returns:
+        The content and in how many places it was mended; None if it is whole or no Matroska.
+    """
+    with Path(path).open("rb") as file:
+        data, count = mmap(file.fileno(), 0, access=ACCESS_COPY), 0
+    with suppress(IndexError):  # cut off within the last
+        for begin, end in _breaks(data) if data[:4] == EBML else ():
+            data[begin : begin + 9] = b"\xec\1" + (end - begin - 9).to_bytes(7, "big")  # a gap
+            count += 1
+    return (data, count) if count else None
+
+
+def _breaks(data: mmap) -> Iterator[tuple[int, int]]:
+    """Where elements are broken, and where the next whole one begins; nine bytes or more."""
+    _, at, _ = _element(data, _element(data, 0)[2])
+    cluster_end = len(data)
+    while at < len(data):
+        kind, begin, end = _element(data, at)
+        if at >= cluster_end:
+            cluster_end = len(data)
+        if kind == CLUSTER:
+            at, cluster_end = begin, min(end, len(data))
+        elif kind in KNOWN and end <= cluster_end:
+            at = end
+        else:
+            places = (match.start() for match in RESUMED.finditer(data, at + 9))
+            again = next((place for place in places if _is_whole(data, place)), len(data))
+            if again < len(data):
+                yield at, again
+            at = again
+
+
+def _is_whole(data: mmap, at: int) -> bool:
+    """Whether elements of known kinds begin here."""
+    for _ in range(PLAUSIBLE):
+        if at >= len(data):
+            return at == len(data)
+        kind, _, at = _element(data, at)
+        if kind not in KNOWN:
+            return kind == CLUSTER
+    return True
+
+
+def _element(data: mmap, at: int) -> tuple[bytes, int, int]:
+    """Its kind, and where its content begins and ends: with the data, if it doesn't say."""
+    middle = at + 9 - data[at].bit_length()
+    begin = middle + 9 - data[middle].bit_length()
+    unknown = (1 << 7 * (begin - middle)) - 1
+    size = int.from_bytes(data[middle:begin], "big") & unknown
+    return data[at:middle], begin, len(data) if size == unknown else begin + size
