@@ -17,23 +17,19 @@ form (larger unknown regions are solved at a smaller size), and 50 bytes per pix
 
 from __future__ import annotations
 
-import functools
 import math
 import shutil
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from data.check import report
-from data.folders import KEPT, check_sizes, has_raw
-from data.foregrounds import SOLVED, keep_raw, solve_portrait
+from data.folders import KEPT, has_raw
+from data.foregrounds import is_solved, keep_raw, solve_portraits, try_all, with_solved
 from P3MData.data_loader import folders, made_by
 from utils.arguments import OneSentenceParser
 from utils.errors import InputError, run_script
-from utils.files import AnyPath, tell_stale
+from utils.files import AnyPath
 from utils.foreground import METHODS
-from utils.images import list_images, list_layer, pair_by_stem, read_size
-from utils.parallel import map_files
+from utils.images import list_layer, pair_by_stem, read_size
 
 
 def solve_dataset(
@@ -48,35 +44,16 @@ def solve_dataset(
     """
     layers = folders(root, "train")
     pairs = pair_by_stem({layer: layers[layer] for layer in ("image", "alpha")})
-    done = _solved(layers, pairs, resume)
-    jobs = [
-        paths | {layer: layers[layer] / f"{stem}.png" for layer in SOLVED}
-        for stem, paths in pairs.items()
-        if stem not in done
-    ]
-    print(f"{len(done)} of {len(pairs)} portraits are solved")
-    solve = functools.partial(_try, functools.partial(solve_portrait, method=method))
-    faults = map_files(solve, jobs, num_workers=num_workers, title=f"solving ({method})")
-    return sorted(fault for fault in faults if fault)
-
-
-def _solved(
-    layers: Mapping[str, Path], pairs: Mapping[str, Mapping[str, Path]], resume: bool
-) -> set[str]:
-    """The stems of which both results are there."""
-    present = {layer: list_images(layers[layer], empty=True) for layer in SOLVED}
-    for layer, files in present.items():
-        if files and not resume:
+    portraits = list(with_solved(pairs, layers).values())
+    for layer in ("foreground", "background"):
+        there = sum(paths[layer].exists() for paths in portraits)
+        if there and not resume:
             raise InputError(
-                f"{layers[layer]} holds {len(files)} images; --resume keeps them and solves the "
-                "rest, or remove them"
+                f"{layers[layer]} holds {there} images; --resume keeps them and solves the rest, "
+                "or remove them"
             )
-    done = set(present["foreground"]) & set(present["background"]) & set(pairs)
-    tell_stale({files[stem]: pairs[stem].values() for files in present.values() for stem in done})
-    for stem in sorted(done):
-        paths = {"image": pairs[stem]["image"]} | {layer: present[layer][stem] for layer in SOLVED}
-        check_sizes({layer: read_size(path) for layer, path in paths.items()}, paths)
-    return done
+    print(f"{sum(map(is_solved, portraits))} of {len(portraits)} portraits are solved")
+    return solve_portraits(portraits, method, num_workers)
 
 
 def cache_dataset(root: AnyPath, num_workers: int | None = None) -> list[str]:
@@ -92,8 +69,7 @@ def cache_dataset(root: AnyPath, num_workers: int | None = None) -> list[str]:
         for path in list_layer(layers[layer], commands.get(layer)).values()
     ]
     jobs = [(layer, path) for layer, path in pictures if not has_raw(path)]
-    channels = {"alpha": 1}
-    size = sum(channels.get(layer, 3) * math.prod(read_size(path)) / 1e9 for layer, path in jobs)
+    size = sum((1 if layer == "alpha" else 3) * math.prod(read_size(p)) for layer, p in jobs) / 1e9
     free = shutil.disk_usage(layers["foreground"]).free / 1e9
     print(f"{len(jobs)} of {len(pictures)} pictures are to be unpacked: {size:.1f} GB")
     if size > free:
@@ -101,19 +77,7 @@ def cache_dataset(root: AnyPath, num_workers: int | None = None) -> list[str]:
             f"unpacking needs {size:.1f} GB beside {layers['foreground']}, where {free:.1f} GB are"
             " free; make room, or train without"
         )
-    faults = map_files(
-        functools.partial(_try, keep_raw), jobs, num_workers=num_workers, title="unpacking"
-    )
-    return sorted(fault for fault in faults if fault)
-
-
-def _try(work: Callable[[Any], None], item: Any) -> str | None:
-    """Do the work, or return what is wrong with its files."""
-    try:
-        work(item)
-    except InputError as error:
-        return str(error)
-    return None
+    return try_all(keep_raw, jobs, num_workers, "unpacking")
 
 
 def main() -> int:
@@ -126,16 +90,10 @@ def main() -> int:
     parser.add_argument("--resume", action="store_true", help="keep what is solved, do the rest")
     parser.add_argument("--cache", action="store_true", help="unpack what is solved, for speed")
     args = parser.parse_args()
+    root, workers = args.data_root, args.num_workers
     if args.cache:
-        return report(cache_dataset(args.data_root, args.num_workers))
-    return report(
-        solve_dataset(
-            args.data_root,
-            method=args.method,
-            num_workers=args.num_workers,
-            resume=args.resume,
-        )
-    )
+        return report(cache_dataset(root, workers))
+    return report(solve_dataset(root, method=args.method, num_workers=workers, resume=args.resume))
 
 
 if __name__ == "__main__":

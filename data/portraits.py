@@ -10,16 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from data.folders import FolderDataset, check_sizes
-from data.foregrounds import SOLVED, solve_portrait
+from data.folders import FolderDataset
+from data.foregrounds import Portraits, solve_portraits, with_solved
 from data.sample import Sample
-from utils.errors import InputError, MissingError, say_once
-from utils.files import AnyPath, tell_stale
-from utils.images import pair_by_stem, read_size
-from utils.parallel import map_files
+from utils.errors import InputError, MissingError, listing, say_once
+from utils.files import AnyPath
+from utils.images import pair_by_stem
 from utils.trimap import TEST_ELLIPSE, trimap_from_alpha
-
-Paths = dict[str, dict[str, Path]]  # name -> layer -> file
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ class Split:
         return cls(part, parts)
 
 
-def _pair(folder: Path, split: Split | None) -> Paths:
+def _pair(folder: Path, split: Split | None) -> Portraits:
     alpha = "matte" if (folder / "matte").is_dir() and not (folder / "alpha").is_dir() else "alpha"
     paths = pair_by_stem({"image": folder / "image", "alpha": folder / alpha})
     if split is None:
@@ -87,28 +84,18 @@ class PortraitDataset(FolderDataset):
 
     def __init__(self, folder: AnyPath, split: Split | None = None) -> None:
         folder = Path(folder)
-        self.paths = _pair(folder, split)
+        solved = {"foreground": folder / "fg", "background": folder / "bg"}
+        self.paths = with_solved(_pair(folder, split), solved)
         self.names = list(self.paths)
-        for name, paths in self.paths.items():
-            paths["foreground"] = folder / "fg" / f"{name}.png"
-            paths["background"] = folder / "bg" / f"{name}.png"
 
     def solve(self) -> None:
         """Estimate the foregrounds and backgrounds that are not there yet, in several processes.
 
         Raises:
-            InputError: if a photo or an alpha can't be read, or sizes differ.
+            InputError: if photos or alphas can't be read, or sizes differ.
         """
-        missing = []
-        for paths in self.paths.values():
-            there = {n: path for n, path in paths.items() if n not in SOLVED or path.exists()}
-            check_sizes({name: read_size(path) for name, path in there.items()}, there)
-            if len(there) < len(paths):
-                missing.append(paths)
-        for _ in map_files(solve_portrait, missing, title="foregrounds"):
-            pass
-        every = self.paths.values()
-        tell_stale({paths[s]: [paths["image"], paths["alpha"]] for paths in every for s in SOLVED})
+        if faults := solve_portraits(self.paths.values()):
+            raise InputError(listing(faults))
 
 
 class TestPortraits(FolderDataset):
@@ -125,7 +112,7 @@ class TestPortraits(FolderDataset):
     __test__ = False  # no test of pytest's
 
     def __init__(self, folders: Sequence[AnyPath], split: Split | None = None) -> None:
-        self.paths: Paths = {}
+        self.paths: Portraits = {}
         for folder in folders:
             paths = _pair(Path(folder), split)
             if twice := sorted(paths.keys() & self.paths.keys()):

@@ -189,12 +189,13 @@ def test_a_full_disk_while_unpacking_is_told_with_the_files_name(tmp_path):
 def test_half_an_unpacked_file_is_never_used(root, monkeypatch):
     solve_dataset(root, num_workers=1)
 
-    def stopped(file, header):
-        file.write(b"half")
+    def stopped(path, content):
+        with path.open("wb") as file:
+            file.write(content[:9])
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("numpy.lib.format.write_array_header_1_0", stopped)
+        patch.setattr("pathlib.Path.write_bytes", stopped)
         cache_dataset(root, 1)
     assert not list(root.glob("P3M-10K/train/*_raw/*"))
     cache_dataset(root, 1)

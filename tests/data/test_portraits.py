@@ -48,7 +48,7 @@ def test_links_to_nothing_are_told_of_in_a_sentence(folder):
         path = folder / layer / "me.png"
         path.unlink()
         path.symlink_to(folder / "gone.png")
-    with pytest.raises(MissingError, match=r"no file .*image/me\.png"):
+    with pytest.raises(InputError, match=r"no file .*image/me\.png"):
         PortraitDataset(folder).solve()
 
 
