@@ -81,7 +81,7 @@ learn() {
 if [ "$device" = cpu ]; then
     here=(--gpus --keep_data --num_workers 0) small=256 large=384 batch=16 half=8 steps="3000 1200 1500" val_every=400
 else
-    here=(--gpus 0) small=384 large=512 batch=64 half=32 steps="2600 1200 1200" val_every=2000
+    here=(--gpus 0) small=384 large=512 batch=64 half=32 steps="2000 900 1400" val_every=2000
 fi
 read -r first second third <<<"${STEPS:-$steps}"
 if [ "$device" = gpu ] && [ -z "${STAGES:-}" ]; then # the first call, then the second
