@@ -58,7 +58,7 @@ def run(
         processes.from_main(own.solve)
     portraits = len(dataset.samples)
     arguments = settings.plain() | {"portraits_found": portraits}
-    folder = RunFolder(arguments, settings.watching.keep_last, settings.watching.keep_every)
+    folder = RunFolder(arguments)
     state = begin(settings, processes, folder, portraits)
     batches = make_batches(dataset, settings, processes, state.step)
     set_training(state.model, settings.network)
@@ -84,8 +84,7 @@ def begin(
     """
     checkpoint = folder.newest(say=processes.is_main) if settings.run.resume else None
     if checkpoint:
-        path = folder.logger / f"{checkpoint['step']:010d}.pth"
-        model = model_from_checkpoint(checkpoint, path)
+        model = model_from_checkpoint(checkpoint, folder.path(checkpoint["step"]))
     else:
         model = initial_model(settings.network)
     size, last = settings.data.crop_size, settings.run.max_steps
@@ -114,9 +113,7 @@ def describe(settings: RunSettings, processes: Processes, state: RunState, portr
     precision = resolve_precision(settings.optimisation.precision, device, training=True)
     print(
         f"training {settings.network.model_version} ({parameters:.2f} M parameters) on {name},"
-        f" {processes.count} process(es), {precision}"
-    )
-    print(
+        f" {processes.count} process(es), {precision}\n"
         f"{portraits} portraits, steps {state.step} to {settings.run.max_steps};"
         f" watch: tensorboard --logdir {settings.run.train_dir}/logger",
         flush=True,

@@ -16,7 +16,7 @@ from engine.distributed import Processes
 from engine.training.arguments import RunSettings
 from engine.training.data import Batch, deaths_told
 from engine.training.run_state import RunFolder, RunState, StopRequest
-from engine.training.step import Step, Verdict, check, train_step
+from engine.training.step import Step, Verdict, train_step
 from engine.training.tensorboard import Watch
 from engine.training.validation import CURVES, validate
 from utils.errors import InputError, memory_told
@@ -49,40 +49,41 @@ class Training:
         Returns:
             0, or 128 + the signal's number.
         """
-        state, watching, last = self.state, self.settings.watching, self.settings.run.max_steps
-        bar = tqdm(
-            desc="train",
-            total=last,
-            initial=state.step,
-            mininterval=0.5 if sys.stderr.isatty() else 30,
-            disable=not self.processes.is_main,
-        )
+        state, last, main = self.state, self.settings.run.max_steps, self.processes.is_main
+        pace = 0.5 if sys.stderr.isatty() else 30  # seconds
+        bar = tqdm(desc="train", total=last, initial=state.step, mininterval=pace, disable=not main)
         stopping = False
         with StopRequest() as stop, bar, deaths_told():
             while state.step < last and not stopping:
-                step = self._step()
-                stopping = self.processes.any(stop.received is not None)
-                validating = self._due(watching.val_every) and not stopping
-                saving = self._due(watching.save_every) or stopping
-                if saving or validating or self._due(watching.log_every):
-                    self._check()
-                    bar.set_postfix(self.watch.write(state.step, self.processes), refresh=False)
-                if self._due(watching.panel_every):
-                    self.watch.panel(state.step, step)
-                del step  # frees its batch before the next one comes
-                bar.update()
-                if validating and self.validation:
-                    self._validate(self.validation, stop)
-                    stopping = self.processes.any(stop.received is not None)
-                if (saving or stopping) and self.processes.is_main:
-                    path = self.folder.save(state)
+                stopping = self._advance(bar, stop)
         if not stopping:
             return 0
         number = stop.received or signal.SIGTERM  # the signal may have come to another process
-        if self.processes.is_main:
-            name = signal.Signals(number).name
-            print(f"stopped by {name} after step {state.step}; --resume goes on from {path}")
+        if main:
+            told = f"stopped by {signal.Signals(number).name} after step {state.step}"
+            print(f"{told}; --resume goes on from {self.folder.path(state.step)}")
         return 128 + number
+
+    def _advance(self, bar: tqdm, stop: StopRequest) -> bool:
+        """Take a step and do what is due after it; whether a signal came."""
+        state, watching = self.state, self.settings.watching
+        step = self._step()
+        stopping = self.processes.any(stop.received is not None)
+        validating = self._due(watching.val_every) and not stopping
+        saving = self._due(watching.save_every) or stopping
+        if saving or validating or self._due(watching.log_every):
+            self._check()
+            bar.set_postfix(self.watch.write(state.step, self.processes), refresh=False)
+        if self._due(watching.panel_every):
+            self.watch.panel(state.step, step)
+        del step  # frees its batch
+        bar.update()
+        if validating and self.validation:
+            self._validate(self.validation, stop)
+            stopping = self.processes.any(stop.received is not None)
+        if (saving or stopping) and self.processes.is_main:
+            self.folder.save(state)
+        return stopping
 
     def _due(self, every: int) -> bool:
         """Whether it is time for what happens `every` so many steps, and at the end; 0: never."""
@@ -104,20 +105,21 @@ class Training:
         return step
 
     def _check(self) -> None:
-        check(self.pending, self.processes)
+        if self.pending:
+            self.pending.check(self.processes)
         self.pending = None
 
     def _validate(self, dataset: FolderDataset, stop: StopRequest) -> None:
         """Measure the weights as they are, and keep them if they are the best so far."""
-        state = self.state
+        state, main = self.state, self.processes.is_main
         try:
             metrics = validate(state.evaluated, dataset, self.settings, self.processes, stop)
         except InputError:
-            if self.processes.is_main:
+            if main:
                 self.folder.save(state)  # the step itself went well
             raise
         self.watch.scalars(state.step, {f"validation/{name}": x for name, x in metrics.items()})
         if metrics and metrics[CURVES[0]] < state.best:
             state.best = metrics[CURVES[0]]
-            if self.processes.is_main:
+            if main:
                 self.folder.save_best(state, metrics)

@@ -67,28 +67,27 @@ class RunFolder:
 
     Args:
         arguments: the run's values as JSON knows them; stored here and in each checkpoint.
-        keep_last: so many of the newest checkpoints are kept,
-        keep_every: besides those whose step is a multiple of this.
     """
 
-    def __init__(self, arguments: Mapping[str, Any], keep_last: int, keep_every: int) -> None:
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
         self.arguments = dict(arguments)
         self.logger = Path(arguments["train_dir"]) / "logger"
-        self.keep_last = keep_last
-        self.keep_every = keep_every
 
     def begin(self) -> None:
         """Make the folder and record the run's values in it."""
         with atomic_path(self.logger.parent / RECORD) as temporary:
             temporary.write_text(json.dumps(self.arguments, indent=2) + "\n", encoding="utf-8")
 
-    def checkpoints(self) -> list[Path]:
-        """Checkpoint files, oldest first."""
+    def path(self, step: int) -> Path:
+        """Where the checkpoint of that many finished steps lies."""
+        return self.logger / f"{step:010d}.pth"
+
+    def _checkpoints(self) -> list[Path]:
         return sorted(self.logger.glob("[0-9]" * 10 + ".pth"))
 
-    def save(self, state: RunState) -> Path:
+    def save(self, state: RunState) -> None:
         """Write a checkpoint, then remove those that are neither new enough nor to be kept."""
-        path = self.logger / f"{state.step:010d}.pth"
+        path = self.path(state.step)
         save_checkpoint(
             path,
             state.model,
@@ -99,20 +98,14 @@ class RunFolder:
             best=state.best,
             arguments=self.arguments,
         )
-        for old in self.checkpoints()[: -self.keep_last]:
-            if int(old.stem) % self.keep_every and old != path:
+        for old in self._checkpoints()[: -self.arguments["keep_last"]]:
+            if int(old.stem) % self.arguments["keep_every"] and old != path:
                 old.unlink(missing_ok=True)
-        return path
 
     def save_best(self, state: RunState, metrics: Mapping[str, float]) -> None:
         """Keep the evaluated weights as best.pth."""
-        save_checkpoint(
-            self.logger / "best.pth",
-            state.evaluated,
-            step=state.step,
-            metrics=dict(metrics),
-            arguments=self.arguments,
-        )
+        facts = {"step": state.step, "metrics": dict(metrics), "arguments": self.arguments}
+        save_checkpoint(self.logger / "best.pth", state.evaluated, **facts)
 
     def newest(self, say: bool = True) -> dict[str, Any] | None:
         """The entries of the newest checkpoint that is whole; None where none was written yet.
@@ -122,7 +115,7 @@ class RunFolder:
         Raises:
             InputError: if there are checkpoints, but none is whole.
         """
-        found = self.checkpoints()
+        found = self._checkpoints()
         for path in reversed(found):
             try:
                 checkpoint = read_checkpoint(path)
@@ -132,12 +125,10 @@ class RunFolder:
             except InputError as error:
                 if say:
                     print(f"passed over: {error}", file=sys.stderr)
-        if not found and say:
-            print(
-                f"note: {self.logger} holds no checkpoint; the run begins again at its first step"
-            )
         if found:
             raise InputError(f"none of the checkpoints in {self.logger} is whole; start a new run")
+        if say:
+            print(f"note: {self.logger} holds no checkpoint; the run begins at its first step")
         return None
 
 
@@ -154,11 +145,7 @@ def check_new(train_dir: AnyPath) -> None:
 
 
 def read_arguments(train_dir: AnyPath) -> dict[str, Any]:
-    """The values that the run in `train_dir` was started with.
-
-    Raises:
-        InputError: if there is no run, or its record is broken.
-    """
+    """The record of the run in `train_dir`; InputError if there is none, or it is broken."""
     path = Path(train_dir, RECORD)
     if not path.is_file():
         raise InputError(f"{train_dir} holds no run to resume, no {path.name}; leave out --resume")
@@ -169,13 +156,9 @@ def read_arguments(train_dir: AnyPath) -> dict[str, Any]:
 
 
 class StopRequest:
-    """Notes Ctrl-C and SIGTERM instead of dying of them, so that the loop can save and leave.
+    """Notes the first Ctrl-C or SIGTERM in a `with` block, so that the loop can save and leave."""
 
-    Inside the `with` block `received` is None or the number of the first such signal.
-    """
-
-    def __init__(self) -> None:
-        self.received: int | None = None
+    received: int | None = None  # its number
 
     def __enter__(self) -> StopRequest:
         numbers = (signal.SIGINT, signal.SIGTERM)
@@ -187,5 +170,4 @@ class StopRequest:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: object) -> None:
-        if self.received is None:
-            self.received = number
+        self.received = self.received or number

@@ -39,32 +39,24 @@ class Verdict:
         if self.copied:
             self.copied.record()
 
-    def read(self) -> tuple[float, bool]:
-        """The loss, and whether all is finite; waits until the step is done."""
+    def check(self, processes: Processes) -> None:
+        """Wait until the step is done, and look whether it went well in all processes.
+
+        Raises:
+            InputError: the loss or its gradient is not finite in some process; names the samples.
+        """
         if self.copied:
             self.copied.synchronize()
         total, norm = self.values.tolist()
-        return total, math.isfinite(total) and (self.skips or math.isfinite(norm))
-
-
-def check(verdict: Verdict | None, processes: Processes) -> None:
-    """Wait for a step, if there is one, and look whether it went well in all processes.
-
-    Raises:
-        InputError: if the loss or its gradient is not finite in some process; names the samples.
-    """
-    if verdict is None:
-        return
-    total, finite = verdict.read()
-    if not processes.any(not finite):
-        return
-    reports = processes.gather((total, verdict.names))
-    guilty = [r for r in reports if not math.isfinite(r[0])] or reports
-    raise InputError(
-        f"step {verdict.step}: the loss is {guilty[0][0]:g} and it or its gradient is not finite;"
-        f" the batch was {', '.join(name for report in guilty for name in report[1])}: look at"
-        " these files, or lower --lr, or set --clip"
-    )
+        if not processes.any(not math.isfinite(total if self.skips else total + norm)):
+            return
+        reports = processes.gather((total, self.names))
+        guilty = [r for r in reports if not math.isfinite(r[0])] or reports
+        raise InputError(
+            f"step {self.step}: the loss is {guilty[0][0]:g} and it or its gradient is not finite;"
+            f" the batch was {', '.join(name for report in guilty for name in report[1])}: look at"
+            " these files, or lower --lr, or set --clip"
+        )
 
 
 @dataclass
@@ -98,13 +90,10 @@ def train_step(
 ) -> Step:
     """One step of the optimizer on this process's share of a batch, given in parts.
 
-    It waits for the device only to learn how many cells are refined. `check` its verdict before
-    anything is saved.
+    It waits for the device only to learn how many cells are refined.
     """
-    optimisation, scaler = settings.optimisation, state.scaler
+    optimisation = settings.optimisation
     rate = learning_rate(state.step, optimisation)
-    for group in state.optimizer.param_groups:
-        group["lr"] = rate
     seed_step(settings.run.seed, state.step, processes.rank)
     losses: dict[str, Tensor] = {}
     for number, part in enumerate(parts, start=1):
@@ -113,40 +102,41 @@ def train_step(
             network.require_backward_grad_sync = number == len(parts)
         with autocast(processes.device, optimisation.precision):
             output = network(batch["image"], batch["noise"])
-        terms = weighed_losses(output, batch, dict(optimisation.loss_weights))
-        scaler.scale(terms["total"] / len(parts)).backward()
+        terms = _weighed_losses(output, batch, dict(optimisation.loss_weights))
+        state.scaler.scale(terms["total"] / len(parts)).backward()
         for name, term in terms.items():
             losses[name] = losses.get(name, 0) + term.detach() / len(parts)
-
-    scaler.unscale_(state.optimizer)
-    gradients = [p.grad for p in state.model.parameters() if p.grad is not None]
-    norm = nn.utils.get_total_norm(gradients)
-    if optimisation.clip:
-        nn.utils.clip_grads_with_norm_(state.model.parameters(), optimisation.clip, norm)
+    norm = _update(state, rate, optimisation.clip)
     names = [name for part in parts for name in part["name"]]
     # With fp16 an overflow of the gradient is usual: the scaler skips that step.
-    verdict = Verdict(state.step, names, torch.stack([losses["total"], norm]), scaler.is_enabled())
-    scaler.step(state.optimizer)
-    scaler.update()
-    state.optimizer.zero_grad(set_to_none=True)
-    if state.averaged:
-        state.averaged.update_parameters(state.model)
-    state.step += 1
+    values, skips = torch.stack([losses["total"], norm]), state.scaler.is_enabled()
+    verdict = Verdict(state.step - 1, names, values, skips)
     B, _, h, w = output.coarse.alpha_logits[-1].shape
     return Step(losses, norm, rate, len(output.cells) / (B * h * w), batch, output, verdict)
 
 
-def weighed_losses(
+def _update(state: RunState, rate: float, clip: float) -> Tensor:
+    """Change the weights by the gradients there are; returns the gradients' norm."""
+    for group in state.optimizer.param_groups:
+        group["lr"] = rate
+    state.scaler.unscale_(state.optimizer)
+    norm = nn.utils.clip_grad_norm_(state.model.parameters(), clip or math.inf)
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+    state.optimizer.zero_grad()
+    if state.averaged:
+        state.averaged.update_parameters(state.model)
+    state.step += 1
+    return norm
+
+
+def _weighed_losses(
     output: MattingOutput, batch: Mapping[str, Any], weights: Mapping[str, float]
 ) -> dict[str, Tensor]:
-    """The terms that weigh something, and `total`: the sum of all, each times its weight, or 1.
-
-    Where terms are left out, the output gets a gradient of 0 for them, as if they were there:
-    DistributedDataParallel waits until every weight has one.
-    """
+    """The terms that weigh something, and `total`: the sum of all, each times its weight, or 1."""
     terms = compute_losses(output, batch, [name for name, value in weights.items() if not value])
     total = torch.stack([weights.get(name, 1.0) * x for name, x in terms.items()]).sum()
-    if len(terms) < len(LOSSES):
+    if len(terms) < len(LOSSES):  # DistributedDataParallel waits for a gradient of every weight
         outputs = [output.alpha, *output.coarse.alpha_logits, *output.coarse.trimap_logits]
         total = total + torch.stack([(0 * x.float()).sum() for x in outputs]).sum()
     return terms | {"total": total}

@@ -34,31 +34,25 @@ class Watch:
     ) -> None:
         self.writer = SummaryWriter(str(logger), purge_step=step + 1) if logger else None
         self.batch_size = batch_size
-        self.clear()
+        self._clear()
         if self.writer:
             rows = "".join(f"| {name} | {value} |\n" for name, value in arguments.items())
             self.writer.add_text("arguments", f"| name | value |\n|---|---|\n{rows}", step)
 
-    def clear(self) -> None:
-        """Begin a new interval."""
+    def _clear(self) -> None:
         self.steps = 0
-        self.waited = 0.0  # seconds
-        self.elapsed = 0.0  # seconds, the waiting included
         self.sums: dict[str, float | Tensor] = {}  # over the steps, by curve
 
     def add(self, step: Step, waited: float, elapsed: float) -> None:
         """Note a step, which took `elapsed` seconds, `waited` of them for its data."""
-        self.steps += 1
-        self.waited += waited
-        self.elapsed += elapsed
-        values: dict[str, float | Tensor] = {f"loss/{k}": x for k, x in step.losses.items()}
-        values |= {
+        values: dict[str, float | Tensor] = {"waited": waited, "elapsed": elapsed}
+        values |= {f"loss/{name}": x for name, x in step.losses.items()} | {
             "train/learning_rate": step.rate,
             "train/gradient_norm": step.gradient_norm,
             "train/refined_cells": step.refined,
         }
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.steps += 1
+        self.sums = {name: self.sums.get(name, 0.0) + value for name, value in values.items()}
 
     def write(self, step: int, processes: Processes) -> dict[str, str]:
         """End the interval: write its means over steps and processes, return what the bar shows.
@@ -66,20 +60,20 @@ class Watch:
         All processes have to call this together.
         """
         own = torch.stack([torch.as_tensor(x, device="cpu") for x in self.sums.values()])
-        reports = processes.gather((own / self.steps, self.waited, self.elapsed))
-        waited, elapsed = max(r[1] for r in reports), max(r[2] for r in reports)
-        means = torch.stack([r[0] for r in reports]).mean(0)
-        speed = self.batch_size * self.steps / elapsed
-        scalars = dict(zip(self.sums, means.tolist(), strict=True)) | {
+        reports = torch.stack(processes.gather(own / self.steps))  # (processes, curves)
+        waited, elapsed = reports[:, :2].amax(0).tolist()
+        speed = self.batch_size / elapsed
+        scalars = dict(zip(self.sums, reports.mean(0).tolist(), strict=True)) | {
             "speed/samples_per_second": speed,
-            "speed/step_seconds": elapsed / self.steps,
+            "speed/step_seconds": elapsed,
             "speed/data_wait_share": waited / elapsed,
         }
+        del scalars["waited"], scalars["elapsed"]
         if processes.device.type == "cuda":
             peak = torch.cuda.max_memory_allocated(processes.device)
             scalars["speed/gpu_memory_gb"] = peak / 1e9
         self.scalars(step, scalars)
-        self.clear()
+        self._clear()
         total = scalars["loss/total"]
         return {"loss": f"{total:.4f}", "wait": f"{waited / elapsed:.0%}", "img/s": f"{speed:.1f}"}
 
@@ -106,8 +100,7 @@ class Watch:
 
 @torch.no_grad()
 def draw_panel(step: Step) -> Tensor:
-    """One row a sample: photo, truth, coarse alpha, coarse trimap, cells, refined alpha, error,
-    composite over green.
+    """A row a sample: photo, truth, coarse alpha and trimap, cells, alpha, error, on green.
 
     Returns:
         (3, rows * side, 8 * side) in [0, 1].
@@ -131,12 +124,6 @@ def draw_panel(step: Step) -> Tensor:
     ]
     H, W = batch["image"].shape[-2:]
     size = (min(SIDE, H), min(SIDE, H) * W // H)
-    shown = [_shrink(x[:SHOWN], size).expand(-1, 3, -1, -1) for x in columns]
+    shown = [F.interpolate(x[:SHOWN], size, mode="area").expand(-1, 3, -1, -1) for x in columns]
     rows = torch.cat(shown, dim=3)  # (rows, 3, side, 8 * side)
     return torch.cat(list(rows), dim=1).clamp(0, 1).cpu()
-
-
-def _shrink(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """(B, C, H, W) -> (B, C, *size): averaged where it shrinks, repeated where it grows."""
-    mode = "area" if x.shape[-1] >= size[1] else "nearest"
-    return F.interpolate(x, size=size, mode=mode)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
 import torch
 
@@ -18,7 +17,6 @@ from utils.errors import InputError, memory_told
 from utils.metrics import measure
 
 CURVES = ("SAD", "MAD", "SAD_TRIMAP", "GRAD", "IoU")  # the first decides which checkpoint is best
-Report = tuple[list[list[float]], int, InputError | None]  # rows, unreadable files, what ended it
 
 
 def validate(
@@ -41,56 +39,52 @@ def validate(
     network = prepare(model, precision, cuda_graphs=False)  # their memory is the training's
     count = min(len(dataset), settings.watching.val_images)
     chosen = processes.share([i * len(dataset) // count for i in range(count)])
-    own = bool(settings.watching.val_portraits)
-    reports = processes.gather(_measure(network, dataset, chosen, own, stop))
-    faults = [fault for *_, fault in reports if fault]
+    rows: list[list[float] | None] = []
+    fault = None
+    try:
+        for index in chosen:
+            if stop.received is None:
+                rows.append(
+                    _measure(network, dataset, index, bool(settings.watching.val_portraits))
+                )
+    except InputError as error:
+        fault = error
+    reports = processes.gather((rows, fault))
+    faults = [fault for _, fault in reports if fault]
     for fault in faults:
         if not isinstance(fault, NotFiniteError):
             raise fault
-    if faults:
-        if processes.is_main:
-            print(f"note: {faults[0]}", file=sys.stderr, flush=True)
+    if faults and processes.is_main:
+        print(f"note: {faults[0]}", file=sys.stderr, flush=True)
+    everything = [row for rows, _ in reports for row in rows]
+    if faults or len(everything) < count:
         return {}
-    everything = torch.tensor([row for rows, *_ in reports for row in rows])
-    broken = sum(number for _, number, _ in reports)
-    if len(everything) + broken < count:
-        return {}
-    if broken == count:
+    read = [row for row in everything if row]
+    if not read:
         raise InputError("not one file of the validation can be read; see above, or --val_every 0")
-    return dict(zip(CURVES, everything.mean(0).tolist(), strict=True))
+    return dict(zip(CURVES, torch.tensor(read).mean(0).tolist(), strict=True))
 
 
 def _measure(
-    network: MattingModel,
-    dataset: FolderDataset,
-    chosen: Sequence[int],
-    own: bool,
-    stop: StopRequest,
-) -> Report:
-    """As evaluate.py measures: P3M as in the paper, one's own photos as predict.py sees them."""
+    network: MattingModel, dataset: FolderDataset, index: int, own: bool
+) -> list[float] | None:
+    """As evaluate.py measures: P3M as in the paper, one's own photos as predict.py sees them.
+
+    None if the photo can't be read.
+    """
+    try:
+        sample = dataset[index]
+    except InputError as error:
+        print(f"left out of the validation: {error}", file=sys.stderr, flush=True)
+        return None
+    assert sample.alpha is not None and sample.trimap is not None
     protocol, area = ("pad", network.max_area) if own else ("paper", None)
-    rows: list[list[float]] = []
-    broken = 0
-    for index in chosen:
-        if stop.received is not None:
-            break
-        try:
-            sample = dataset[index]
-        except InputError as error:
-            print(f"left out of the validation: {error}", file=sys.stderr, flush=True)
-            broken += 1
-            continue
-        assert sample.alpha is not None and sample.trimap is not None
-        what = f"{sample.name}, to validate on,"
-        try:
-            with memory_told(what, "go on with --resume --val_every 0"):
-                alpha = predict_at(network, sample.image, protocol=protocol, max_area=area).alpha
-                values = measure(alpha, sample.alpha, sample.trimap, CURVES)
-        except NotFiniteError:
-            told = f"no validation this time: the alpha of {sample.name} is not finite;"
-            told += " if it comes again, go on with --resume --precision fp32"
-            return rows, broken, NotFiniteError(told)
-        except InputError as error:
-            return rows, broken, error
-        rows.append([values[name] for name in CURVES])
-    return rows, broken, None
+    try:
+        with memory_told(f"{sample.name}, to validate on,", "go on with --resume --val_every 0"):
+            alpha = predict_at(network, sample.image, protocol=protocol, max_area=area).alpha
+            values = measure(alpha, sample.alpha, sample.trimap, CURVES)
+    except NotFiniteError as error:
+        told = f"no validation this time: the alpha of {sample.name} is not finite;"
+        told += " if it comes again, go on with --resume --precision fp32"
+        raise NotFiniteError(told) from error
+    return [values[name] for name in CURVES]

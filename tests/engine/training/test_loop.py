@@ -615,11 +615,11 @@ class Overflowing:
     def __init__(self, rank=0):
         self.calls, self.rank = 0, rank
 
-    def __call__(self, model, precision):
+    def __call__(self, model, precision, **options):
         self.calls += 1
         if self.calls > 1 or (dist.is_initialized() and dist.get_rank() != self.rank):
-            return prepare(model, precision)
-        network = prepare(model, "fp16")
+            return prepare(model, precision, **options)
+        network = prepare(model, "fp16", **options)
         for parameter in network.parameters():
             parameter.data.fill_(1000)
         return network
