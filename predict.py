@@ -24,7 +24,7 @@ from engine.prediction import jobs as planning
 from engine.prediction.outputs import LayerMaker, read_background
 from engine.prediction.photos import Predictor, predict_photos
 from engine.prediction.predictors import load_predictor, needs_torch
-from utils.arguments import OneSentenceParser, join_dashes, number
+from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
 from utils.parallel import keep_freed_memory
 
@@ -53,7 +53,7 @@ def parse_args() -> argparse.Namespace:
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--skip_existing", action="store_true", help="go on where a run ended")
     existing.add_argument("--overwrite", action="store_true", help="replace outputs that are there")
-    return parser.parse_args(join_dashes(sys.argv[1:], "--input", "--output"))
+    return parser.parse_args()
 
 
 def main() -> int:

@@ -1,25 +1,20 @@
 """Command lines whose mistakes are told in one sentence."""
 
-from __future__ import annotations
-
 import argparse
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from utils.errors import InputError
 
 
 class OneSentenceParser(argparse.ArgumentParser):
-    """Tells of a wrong value in one sentence, without the usage text before it.
-
-    A module's docstring is a description; its lines stay as they are.
-    """
+    """Tells of a wrong value in one sentence; a docstring as description keeps its lines."""
 
     def __init__(self, description: str | None = None, **options: Any) -> None:
-        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        super().__init__(description=description, **options)
+        lines = argparse.RawDescriptionHelpFormatter
+        super().__init__(description=description, formatter_class=lines, **options)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         if "" in (sys.argv[1:] if args is None else args):
@@ -28,21 +23,6 @@ class OneSentenceParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; see --help")
-
-
-def join_dashes(words: Sequence[str], *options: str) -> list[str]:
-    """Words of a command line, where "--input -clip.mp4" has become "--input=-clip.mp4".
-
-    argparse would take the name of a file that begins with a dash for another option. Names that
-    begin with two stay what they were; "./" before them helps.
-    """
-    joined: list[str] = []
-    for word in words:
-        if joined and joined[-1] in options and word[:1] == "-" and word[1:2] not in ("", "-"):
-            joined[-1] += f"={word}"
-        else:
-            joined.append(word)
-    return joined
 
 
 def number(

@@ -1,7 +1,5 @@
 """Setting a person before another background."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -1,7 +1,5 @@
 """Mistakes of the user's, and how a script tells of them: one sentence, no traceback."""
 
-from __future__ import annotations
-
 import io
 import os
 import signal
@@ -10,8 +8,6 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-
-SHOWN = 10  # of a list in a message
 
 
 class InputError(ValueError):
@@ -25,7 +21,7 @@ class MissingError(InputError, FileNotFoundError):
         return str(self.args[0])
 
 
-def listing(items: Sequence[str], separator: str = "; ", shown: int = SHOWN) -> str:
+def listing(items: Sequence[str], separator: str = "; ", shown: int = 10) -> str:
     """The first few of `items` in a line, and how many more there are."""
     more = len(items) - shown
     return separator.join(items[:shown]) + (f" (and {more} more)" if more > 0 else "")

@@ -1,14 +1,12 @@
 """Writing that is whole or not at all."""
 
-from __future__ import annotations
-
 import errno
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from utils.errors import InputError
 
@@ -39,15 +37,11 @@ def atomic_path(path: AnyPath) -> Iterator[Path]:
         OSError: the disk is full (the file is named), or the folder can't be written.
     """
     path = Path(path)
-    _make_place(path)
-    handle, name = tempfile.mkstemp(
-        prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent
-    )
-    os.close(handle)
-    temporary = Path(name)
+    keep_existing(path, overwrite=True)
+    temporary = path.parent / f".{path.stem[:40]}-{uuid4().hex[:12]}{path.suffix}"
     try:
+        temporary.touch(exist_ok=False)
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files that only their owner reads
         os.replace(temporary, path)
     except OSError as error:
         if error.errno not in FULL:
@@ -63,36 +57,26 @@ def keep_existing(output: AnyPath, overwrite: bool) -> None:
     Raises:
         InputError: as `atomic_path`, or `output` is there and may not be replaced.
     """
-    _make_place(Path(output))
-    if Path(output).exists() and not overwrite:
-        remedy = "--overwrite replaces it, --output names another"
-        raise InputError(f"{output} is there already; {remedy}")
-
-
-def _make_place(path: Path) -> None:
+    path = Path(output)
     if path.is_dir():
         raise InputError(f"{path} is a folder; a file is to be written there: move it away")
     make_folder(path.parent)
+    if path.exists() and not overwrite:
+        raise InputError(
+            f"{path} is there already; --overwrite replaces it, --output names another"
+        )
 
 
 def tell_stale(made: Mapping[Any, Iterable[AnyPath]]) -> None:
     """Print one line if files are older than one of those they were made from: {made: sources}."""
-
-    def time(path: AnyPath) -> float:
-        return os.stat(path).st_mtime
-
+    time = os.path.getmtime
     if stale := [path for path in made if time(path) < max(map(time, made[path]))]:
         what = f"{len(stale)} files are older than what they were made from, such as {stale[0]}"
         print(f"note: {what}; remove those that are to be made anew")
 
 
 def refuse_stand_in(path: AnyPath, what: str) -> None:
-    """Raise InputError if the file is what a failed download leaves in place of the real one.
-
-    Args:
-        path: of a file that is there.
-        what: it should be; for the message.
-    """
+    """Raise InputError if, in place of `what`, a file is what a failed download leaves."""
     with Path(path).open("rb") as file:
         head = file.read(256)
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
@@ -105,9 +89,3 @@ def refuse_stand_in(path: AnyPath, what: str) -> None:
     else:
         return
     raise InputError(f"{path} is no {what}{found}")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -4,8 +4,6 @@ Both solvers are pymatting's: closed form (Levin, Lischinski, Weiss 2008, sectio
 paper used, and multilevel (Germer, Uelwer, Conrad, Harmeling 2020), far faster and near in quality.
 """
 
-from __future__ import annotations
-
 import os
 
 import cv2
@@ -54,8 +52,7 @@ def solve_fg_bg(
         raise ValueError(f"method is {method!r}; expected one of {sorted(METHODS)}")
     foreground = image.astype(np.float32)
     background = foreground.copy()
-    box = unknown_box(alpha)
-    if box is not None:
+    if box := unknown_box(alpha):
         part, part_alpha = foreground[box].copy(), alpha[box].astype(np.float32)
         solved = _solve(part, part_alpha, method)
         foreground[box], background[box] = _explain(part, part_alpha, *solved)
@@ -63,7 +60,7 @@ def solve_fg_bg(
 
 
 def unknown_box(alpha: np.ndarray) -> tuple[slice, slice] | None:
-    """Rows and columns that hold every pixel that is, or touches one that is, neither 0 nor 1.
+    """Rows and columns around every pixel that is, or touches one that is, neither 0 nor 1.
 
     Args:
         alpha: (H, W) float in [0, 1].
@@ -72,9 +69,8 @@ def unknown_box(alpha: np.ndarray) -> tuple[slice, slice] | None:
         The bounding box and a margin, cut at the border; None where all is pure person or scene.
     """
     levels = np.where(alpha <= 0, 0, np.where(alpha >= 1, 255, 128)).astype(np.uint8)
-    x, y, width, height = cv2.boundingRect(
-        (trimap_from_alpha(levels, 3) == Trimap.UNKNOWN).astype(np.uint8)
-    )
+    unknown = trimap_from_alpha(levels, 3) == Trimap.UNKNOWN
+    x, y, width, height = cv2.boundingRect(unknown.astype(np.uint8))
     if not width:
         return None
     rows = slice(max(0, y - MARGIN), y + height + MARGIN)

@@ -6,8 +6,6 @@ functions say where they differ. All arithmetic is float64: float32 flips compar
 153/255 >= 0.6000000000000001.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial

@@ -1,7 +1,5 @@
 """Worker processes that share the cores politely and never outlive their parent; their memory."""
 
-from __future__ import annotations
-
 import ctypes
 import multiprocessing
 import os
@@ -9,9 +7,9 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import cv2
 from tqdm import tqdm
@@ -42,24 +40,24 @@ def map_files(
         Whatever `function` raises; what has not begun by then never will.
     """
     workers = min(count_cores() if num_workers is None else num_workers, len(items))
-    with tqdm(total=len(items), desc=title, smoothing=0.05, disable=None) as bar:
-        if workers <= 1:
-            for item in items:
-                yield function(item)
-                bar.update()
-            return
-        pool = open_pool(workers)
-        try:
-            for future in as_completed([pool.submit(function, item) for item in items]):
-                yield future.result()
-                bar.update()
-        except BrokenProcessPool as error:
-            raise InputError(
-                f"{title}: a process was killed, most likely for lack of memory; use fewer of them,"
-                f" --num_workers {max(1, workers // 2)}"
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
+    done = map(function, items) if workers <= 1 else _map_in_pool(function, items, workers, title)
+    yield from tqdm(done, total=len(items), desc=title, smoothing=0.05, disable=None)
+
+
+def _map_in_pool(
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int, title: str
+) -> Iterator[Result]:
+    pool = open_pool(workers)
+    try:
+        for future in as_completed([pool.submit(function, item) for item in items]):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise InputError(
+            f"{title}: a process was killed, most likely for lack of memory; use fewer of them,"
+            f" --num_workers {max(1, workers // 2)}"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def count_cores() -> int:
@@ -70,22 +68,14 @@ def count_cores() -> int:
 
 
 def open_pool(num_workers: int) -> Executor:
-    """A pool of that many processes; with 0 everything runs in this process, at once."""
+    """A pool of that many processes; with 0, of one thread of this process."""
     if num_workers == 0:
-        return _ThisProcess()
+        return ThreadPoolExecutor(1)
     context = multiprocessing.get_context("spawn")  # OpenCV's threads don't survive a fork
-    return ProcessPoolExecutor(num_workers, mp_context=context, initializer=start_worker)
+    return ProcessPoolExecutor(num_workers, mp_context=context, initializer=_start_worker)
 
 
-class _ThisProcess(Executor):
-    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(function(*args, **kwargs))
-        return future
-
-
-def start_worker() -> None:
-    """What a worker process does first: one thread, Ctrl-C left to the parent, ends with it."""
+def _start_worker() -> None:
     cv2.setNumThreads(1)  # the workers share the cores already
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
     threading.Thread(target=_leave_with_parent, daemon=True).start()
@@ -104,8 +94,7 @@ def keep_freed_memory() -> None:
 
     PyTorch takes CPU tensors straight from malloc, and of fresh memory every page costs a fault.
     Measured on one core of an AMD EPYC, `portrait`, 8 samples of 256x256: 3.5 s a step instead of
-    4.3 s, at the same peak of 2.2 GB; `demo` at 384x384: 3.7 s, not 4.0 s. Without glibc it does
-    nothing.
+    4.3 s, at the same peak of 2.2 GB. Without glibc it does nothing.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt:

@@ -14,7 +14,6 @@ from utils.images.area import enlarge_alpha, enlarge_trimap, shrink_photo
 from utils.trimap import Trimap
 
 CELL = 8  # pixels; side of what one value of the coarse maps covers
-FITS = ("pad", "resize")
 VALUES = np.array([Trimap.BACKGROUND, Trimap.UNKNOWN, Trimap.FOREGROUND], np.uint8)  # by class
 
 
@@ -75,11 +74,6 @@ class Prediction:
         return height * CELL, width * CELL
 
     @property
-    def cells(self) -> int:
-        """Number of 8x8 regions of the fitted photo that are unknown, and refined."""
-        return int((self.classes == 1).sum())
-
-    @property
     def trimap(self) -> np.ndarray:
         """(H, W) uint8 0/128/255, the coarse network's, enlarged by nearest neighbour."""
         large = enlarge_trimap(VALUES[self.classes], self.network_size)
@@ -117,13 +111,13 @@ def fit_photo(
         InputError: the photo is no such array, or fit is neither.
     """
     array = isinstance(photo, np.ndarray)
-    what = f"{photo.shape} {photo.dtype}" if array else f"a {type(photo).__name__}"
     if not array or photo.shape[2:] != (3,) or photo.dtype != np.uint8 or not photo.size:
+        what = f"{photo.shape} {photo.dtype}" if array else f"a {type(photo).__name__}"
         raise InputError(
             f"a photo must be (H, W, 3) uint8 RGB, not {what}; utils.images.read_photo reads one"
         )
-    if fit not in FITS:
-        raise InputError(f"fit must be one of {', '.join(FITS)}, not {fit!r}")
+    if fit not in ("pad", "resize"):
+        raise InputError(f"fit must be one of pad, resize, not {fit!r}")
     small = shrink_photo(photo, max_area)
     H, W = small.shape[:2]
     done = Fit((photo.shape[0], photo.shape[1]), (H, W), fit == "pad")

@@ -7,8 +7,6 @@ Each CSV comes from evaluate.py. Differences are from the first one, image by im
 stands the 95 % bootstrap interval of their mean.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from pathlib import Path

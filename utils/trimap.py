@@ -1,10 +1,8 @@
 """Trimaps: which pixels are certainly person, certainly background, or unknown."""
 
-from __future__ import annotations
-
-import functools
 from collections.abc import Callable, Mapping
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -48,9 +46,7 @@ def trimap_from_alpha(alpha: np.ndarray, size: int) -> np.ndarray:
     ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     possible = cv2.dilate((alpha > 0).astype(np.uint8), ellipse)
     certain = cv2.erode((alpha == 255).astype(np.uint8), ellipse)
-    return possible * np.uint8(Trimap.UNKNOWN) + certain * np.uint8(
-        Trimap.FOREGROUND - Trimap.UNKNOWN
-    )
+    return possible * np.uint8(128) + certain * np.uint8(127)
 
 
 def write_trimaps(
@@ -60,7 +56,7 @@ def write_trimaps(
     *,
     num_workers: int | None = None,
 ) -> int:
-    """Write folder/<stem>.png for each alpha {stem: path}, in parallel.
+    """Write folder/<stem>.png for each alpha {stem: path}, in parallel; returns how many.
 
     A trimap that is there already is kept, so an interrupted run goes on where it was; each file
     is written whole or not at all.
@@ -68,24 +64,23 @@ def write_trimaps(
     Args:
         read: path -> (H, W) uint8 alpha; a function of a module, since processes share it.
 
-    Returns:
-        The number of trimaps written.
-
     Raises:
         InputError: if an alpha can't be read or a trimap that is there has another size (named).
         OSError: if the folder can't be written or the disk is full.
     """
     folder = Path(folder)
     present = list_images(folder, empty=True)
-    for stem, path in present.items():
-        if stem in alphas and (old := read_size(path)) != (new := read_size(alphas[stem])):
+    made = {path: Path(alphas[stem]) for stem, path in present.items() if stem in alphas}
+    for path, alpha in made.items():
+        old, new = read_size(path), read_size(alpha)
+        if old != new:
             raise InputError(
-                f"{path} is {old[0]}x{old[1]}, but {alphas[stem]} is {new[0]}x{new[1]}; "
+                f"{path} is {old[0]}x{old[1]}, but {alpha} is {new[0]}x{new[1]}; "
                 "remove the trimap, and it is made anew"
             )
-    tell_stale({present[stem]: [Path(alphas[stem])] for stem in present if stem in alphas})
+    tell_stale({path: [alpha] for path, alpha in made.items()})
     todo = [(alphas[stem], folder / f"{stem}.png") for stem in alphas if stem not in present]
-    job = functools.partial(_write_trimap, read=read)
+    job = partial(_write_trimap, read=read)
     return sum(map_files(job, todo, num_workers=num_workers, title=f"trimaps of {folder.parent}"))
 
 

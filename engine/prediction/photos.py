@@ -106,8 +106,7 @@ def _write_layers(layers: LayerMaker, outcome: Outcome) -> Outcome:
         metadata = read_metadata(job.source)
         made = layers(outcome.photo, outcome.matte, job.source.name, metadata.icc)
         for kind, path in job.outputs.items():
-            said = metadata.elsewhere() if kind == "composite" else metadata
-            write_image(path, made[kind], metadata=said)
+            write_image(path, made[kind], metadata=metadata)
     except Exception as error:
         return Outcome.failed(job, error)
     return Outcome(job)

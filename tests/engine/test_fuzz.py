@@ -12,7 +12,6 @@ from engine.prediction.jobs import Formats, find_sources, is_video, plan_jobs
 from engine.prediction.outputs import LayerMaker, read_background
 from engine.prediction.photos import predict_photos
 from utils.images import read_alpha, read_photo, read_rgba
-from utils.images.decode import KINDS
 
 PHOTOS, VIDEOS = 240, 30
 
@@ -49,7 +48,7 @@ def photo_seeds():
     ]
     for image, ending, options in kinds:
         content = io.BytesIO()
-        image.save(content, KINDS[ending][0], **options)
+        image.save(content, Image.registered_extensions()[ending], **options)
         yield content.getvalue(), ending
 
 

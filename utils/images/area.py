@@ -1,7 +1,5 @@
 """Padding and resizing; photos larger than a network is meant for, and its answers enlarged."""
 
-from __future__ import annotations
-
 from math import sqrt
 
 import cv2

@@ -1,7 +1,5 @@
 """Colour profiles (ICC): which of them a result keeps, and colours from one to another."""
 
-from __future__ import annotations
-
 import io
 from functools import lru_cache
 

@@ -1,7 +1,6 @@
 """Files to Pillow pictures: only whole photos of known kinds, one sentence for all the rest."""
 
-from __future__ import annotations
-
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -23,41 +22,24 @@ Image.MAX_IMAGE_PIXELS = None
 PngImagePlugin.MAX_TEXT_CHUNK = 2**26
 PngImagePlugin.MAX_TEXT_MEMORY = 2**28
 
-# Ending -> Pillow's names of what such a file may hold
-KINDS = {
-    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), ("JPEG", "MPO")),
-    ".png": ("PNG",),
-    ".webp": ("WEBP",),
-    **dict.fromkeys((".tif", ".tiff"), ("TIFF",)),
-    ".bmp": ("BMP",),
-    ".gif": ("GIF",),
-    **dict.fromkeys((".heic", ".heif", ".hif"), ("HEIF",)),
-    ".avif": ("AVIF",),
-}
+_ENDINGS = ".jpg .jpeg .jpe .jfif .png .webp .tif .tiff .bmp .gif .heic .heif .hif .avif"
+KINDS = tuple(_ENDINGS.split())  # endings of photos; what they hold may be any of FORMATS
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "HEIF", "AVIF")  # Pillow's names
 NAMES = "JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC or AVIF"
-BROKEN = (OSError, SyntaxError, EOFError, IndexError, struct.error, zlib.error)
+BROKEN = (OSError, SyntaxError, EOFError, IndexError, TypeError, struct.error, zlib.error)
+UNREADABLE = (*BROKEN, ValueError, KeyError, ArithmeticError)  # what metadata may raise
 FLOAT_TOLERANCE = 1e-6  # what float32 may end outside [0, 1]
 ORIENTATION, WIDTH, HEIGHT, PHOTOMETRIC = 0x0112, 0x0100, 0x0101, 0x0106  # tags of EXIF and TIFF
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+_UNDO = "FLIP_LEFT_RIGHT ROTATE_180 FLIP_TOP_BOTTOM TRANSPOSE ROTATE_270 TRANSVERSE ROTATE_90"
+TURNS = {number: Image.Transpose[name] for number, name in enumerate(_UNDO.split(), 2)}
 
 
 def open_header(path: AnyPath, max_pixels: int) -> Image.Image:
     """Open a photo of at most so many pixels without decoding it; to be used in `guard`."""
-    ending = Path(path).suffix.lower()
-    _load_plugin(path, ending)
+    _load_plugin(path)
     picture = Image.open(path)
-    if picture.format not in KINDS.get(ending, ()):
-        known = [other for other, formats in KINDS.items() if picture.format in formats]
-        remedy = f"rename it to {known[0]}" if known else f"convert it to {NAMES}"
-        raise InputError(f"{path} holds a {picture.format} picture; {remedy}")
+    if picture.format not in FORMATS:
+        raise InputError(f"{path} holds a {picture.format} picture; convert it to {NAMES}")
     width, height = picture.size
     if width * height > max_pixels:
         raise InputError(
@@ -81,7 +63,7 @@ def open_picture(
         MissingError, InputError: if it is missing, broken, too large or of another kind (named).
     """
     with guard(path), open_header(path, max_pixels) as picture:
-        count = _count_pictures(picture)
+        count = getattr(picture, "n_frames", 1)
         if count > 1 and picture.format != "MPO":  # a camera's JPEG has its previews behind it
             say_once(f"note: {path} holds {count} pictures; the first is read")
         if eighth:
@@ -101,7 +83,7 @@ def orientation(picture: Image.Image) -> int:
     try:
         value = int(picture.getexif().get(ORIENTATION, 1))
         return value if value in TURNS else 1
-    except (*BROKEN, ValueError, TypeError, KeyError):
+    except UNREADABLE:
         return 1
 
 
@@ -133,7 +115,10 @@ def guard(path: AnyPath) -> Iterator[None]:
         raise InputError(f"{path} needs more memory than there is; shrink it") from error
     except UnidentifiedImageError as error:
         refuse_stand_in(path, "picture")
-        raise InputError(f"{path} can't be read as {NAMES}: {_what_else(path)}") from error
+        raise InputError(
+            f"{path} can't be read as {NAMES}: it is of another kind or an unusual form, or its "
+            "beginning is broken; if other programs show it, save it anew as PNG"
+        ) from error
     except BROKEN as error:
         raise InputError(f"{path} can't be read: it is broken or truncated ({error})") from error
     except Exception as error:  # decoders raise anything on a form that they don't know
@@ -142,41 +127,24 @@ def guard(path: AnyPath) -> Iterator[None]:
         ) from error
 
 
-def _load_plugin(path: AnyPath, ending: str) -> None:
-    """HEIC needs an optional package, and so does AVIF where Pillow is old."""
+def _load_plugin(path: AnyPath) -> None:
+    """HEIC, whatever its name, needs an optional package, and AVIF a Pillow that is not old."""
+    with Path(path).open("rb") as file:
+        head = file.read(64)
+    brands = head[8:] if head[4:8] == b"ftyp" else b""
+    heic = re.search(rb"hei[cmsx]|hevc", brands)
     try:
-        if "HEIF" in KINDS.get(ending, ()):
+        if heic:
             import pillow_heif
 
             pillow_heif.register_heif_opener()
-        elif ending == ".avif" and not features.check("avif"):
+        elif b"avif" in brands and not features.check("avif"):
             raise ImportError("Pillow has no AVIF")
     except ImportError as error:
         raise InputError(
-            f"{path} is a {ending[1:].upper()} photo, which needs more: pip install -r "
+            f"{path} holds {'HEIC' if heic else 'AVIF'}, which needs more: pip install -r "
             "requirements-heic.txt, or convert it to JPEG"
         ) from error
-
-
-def _what_else(path: Path) -> str:
-    """Why no decoder knows a file."""
-    with path.open("rb") as file:
-        head = file.read(12)
-    boxed = {"HEIF", "AVIF"} & set(KINDS.get(path.suffix.lower(), ()))
-    if head[4:8] == b"ftyp" and not boxed:
-        return "it holds HEIC, AVIF or a video; name it .heic, .avif or .mp4"
-    return (
-        "it is of another kind or an unusual form, or its beginning is broken; if other programs "
-        "show it, save it anew as PNG"
-    )
-
-
-def _count_pictures(picture: Image.Image) -> int:
-    """How many pages or frames there are."""
-    try:
-        return getattr(picture, "n_frames", 1)
-    except TypeError as error:  # a TIFF that ends before the directory of a later page
-        raise EOFError("a later page is missing") from error
 
 
 def _as_16_bits(picture: Image.Image, path: AnyPath, floats: bool) -> Image.Image:
@@ -200,11 +168,6 @@ def _as_16_bits(picture: Image.Image, path: AnyPath, floats: bool) -> Image.Imag
     return deep
 
 
-def has_alpha(picture: Image.Image) -> bool:
-    """Whether there is a channel, or a palette's colour, that says what is transparent."""
-    return picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
-
-
 def read_exactly(path: AnyPath, max_pixels: int) -> np.ndarray:
     """Read what a file stores, upright: (H, W), (H, W, 3) RGB or, of a cut-out, (H, W, 4).
 
@@ -217,12 +180,12 @@ def read_exactly(path: AnyPath, max_pixels: int) -> np.ndarray:
     picture = open_picture(path, max_pixels, floats=True)
     if picture.mode[0] in "IF":
         return np.asarray(picture)
-    if picture.mode in ("1", "L") and not has_alpha(picture):
+    if picture.mode in ("1", "L") and not picture.has_transparency_data:
         return np.array(picture.convert("L"))
     with guard(path), open_header(path, max_pixels) as header:
         tiles = getattr(header, "tile", ())  # of WebP and others there may be none
         if not any(";16" in str(tile[3]) for tile in tiles):
-            return np.array(picture.convert("RGBA" if has_alpha(picture) else "RGB"))
+            return np.array(picture.convert("RGBA" if picture.has_transparency_data else "RGB"))
         # Pillow keeps 8 bits of several channels; OpenCV turns all kinds upright but PNG.
         stored = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
         if stored is None or stored.ndim != 3 or stored.dtype != np.uint16:

@@ -1,7 +1,5 @@
 """Arrays to the bytes of an image file."""
 
-from __future__ import annotations
-
 import io
 from typing import Any
 
@@ -14,16 +12,13 @@ from utils.images.metadata import Metadata
 
 # Pillow's name of the kind, and its quick settings
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
-    ".jpg": ("JPEG", {}),
-    ".jpeg": ("JPEG", {}),
+    **dict.fromkeys((".jpg", ".jpeg"), ("JPEG", {})),
     ".png": ("PNG", {"compress_level": 1}),
     ".webp": ("WEBP", {"lossless": True, "exact": True, "quality": 0, "method": 0}),
-    ".tif": ("TIFF", {}),  # not compressed: with libtiff's encoders Pillow can't write EXIF
-    ".tiff": ("TIFF", {}),
+    # not compressed: with libtiff's encoders Pillow can't write EXIF
+    **dict.fromkeys((".tif", ".tiff"), ("TIFF", {})),
 }
 CHANNELS = {"uint8": ((), (3,), (4,)), "uint16": ((),)}  # type -> what follows (H, W)
-MAX_WEBP_SIDE = 16_383  # pixels
-MAX_JPEG_SIDE = 65_500  # pixels, libjpeg's
 
 
 def encode_image(
@@ -35,7 +30,7 @@ def encode_image(
         image: the pixels.
         ending: .png, .webp, .tif or .tiff (without loss), .jpg or .jpeg; any case.
         quality: of a JPEG, up to 100.
-        metadata: what the picture inherits from the photo it was made of.
+        metadata: what the picture inherits from the photo it was made of; a mask inherits nothing.
 
     Raises:
         InputError: if the ending is none of these, or its kind can't hold such an array, or none
@@ -51,19 +46,17 @@ def encode_image(
         raise InputError(f"can't write {ending or 'no ending'}; use .png, .jpg, .webp or .tiff")
     kind, options = KINDS[ending.lower()]
     if kind == "JPEG":
-        if image.dtype != np.uint8 or image.shape[2:] == (4,):
-            raise InputError("JPEG holds neither alpha nor 16 bits; use .png")
         options = options | {"quality": quality}
-    elif kind == "WEBP" and image.dtype != np.uint8:
-        raise InputError("WebP holds no 16 bits; use .png or .tiff")
-    limit = {"WEBP": MAX_WEBP_SIDE, "JPEG": MAX_JPEG_SIDE}.get(kind)
-    if limit and max(image.shape[:2]) > limit:
-        raise InputError(f"{kind} holds at most {limit} pixels a side; use .png or .tiff")
-    picture = Image.fromarray(image)
-    if metadata:
-        options = options | metadata.options(picture.mode, kind)
+    if metadata and image.ndim == 3:
+        kept = {"icc_profile": metadata.icc, "exif": metadata.exif}
+        options = options | {name: value for name, value in kept.items() if value}
     encoded = io.BytesIO()
-    picture.save(encoded, kind, **options)
+    try:
+        if kind == "WEBP" and image.dtype != np.uint8:  # Pillow would make it one of 8 bits
+            raise ValueError
+        Image.fromarray(image).save(encoded, kind, **options)
+    except (OSError, ValueError) as error:  # alpha, 16 bits, or sides of 2^14 or 2^16
+        raise InputError(f"{kind} can't hold {image.shape} {dtype}; use .png or .tiff") from error
     return encoded.getvalue()
 
 

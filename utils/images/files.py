@@ -1,7 +1,5 @@
 """Photos and masks: reading, writing, listing and pairing files; RGB, uint8, (H, W, C)."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -139,7 +137,7 @@ def write_image(path: AnyPath, image: np.ndarray, metadata: Metadata | None = No
 
 
 def list_photos(
-    folder: AnyPath, endings: Sequence[str] = tuple(KINDS), *, empty: bool = False
+    folder: AnyPath, endings: Sequence[str] = KINDS, *, empty: bool = False
 ) -> list[Path]:
     """Return the files of a folder that have one of `endings`, sorted by stem.
 
@@ -168,7 +166,7 @@ def list_photos(
 
 
 def list_images(
-    folder: AnyPath, endings: Sequence[str] = tuple(KINDS), *, empty: bool = False
+    folder: AnyPath, endings: Sequence[str] = KINDS, *, empty: bool = False
 ) -> dict[str, Path]:
     """As `list_photos`, by stem.
 
@@ -228,7 +226,7 @@ def match_stems(
     return pairs, faults
 
 
-def tell_passed_over(folder: AnyPath, endings: Sequence[str] = tuple(KINDS)) -> None:
+def tell_passed_over(folder: AnyPath, endings: Sequence[str] = KINDS) -> None:
     """Print how many files of a folder have none of `endings`, by ending, if there are any.
 
     Hidden files and folders in it don't count; what is no folder has none.

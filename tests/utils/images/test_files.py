@@ -1,3 +1,4 @@
+import shutil
 import struct
 import sys
 import zlib
@@ -310,8 +311,7 @@ def test_every_kind_is_read(tmp_path, photo, name, kind, options):
     with pytest.raises(InputError, match=f"{name} has 40x30 pixels; at most 1199"):
         read_photo(path, max_pixels=1199)
     other = path.rename(tmp_path / ("a.png" if kind != "PNG" else "a.bmp"))
-    with pytest.raises(InputError, match=rf"holds a {kind} picture; rename it to \.|holds HEIC"):
-        read_photo(other)
+    assert np.array_equal(read_photo(other), read)  # whatever its name
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "F"])
@@ -389,12 +389,11 @@ def test_exif_that_is_none_loses_no_photo(tmp_path, photo):
 def test_heic_without_the_package_is_one_sentence(tmp_path, monkeypatch):
     (tmp_path / "a.HEIC").write_bytes(b"\0\0\0\x1cftypheic\0\0\0\0")
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    shutil.copy(tmp_path / "a.HEIC", tmp_path / "b.jpg")
     for read in (read_photo, read_size):
-        with pytest.raises(InputError, match=r"a\.HEIC is a HEIC photo.*requirements-heic\.txt"):
-            read(tmp_path / "a.HEIC")
-    (tmp_path / "a.HEIC").rename(tmp_path / "a.jpg")
-    with pytest.raises(InputError, match=r"a\.jpg can't be read .*name it \.heic"):
-        read_photo(tmp_path / "a.jpg")
+        for name in ("a.HEIC", "b.jpg"):
+            with pytest.raises(InputError, match=rf"{name} holds HEIC, .*requirements-heic\.txt"):
+                read(tmp_path / name)
 
 
 def test_a_form_that_is_not_read_is_not_called_broken(tmp_path, photo):
@@ -428,10 +427,6 @@ def test_files_that_are_no_photos(tmp_path, photo):
     (tmp_path / "text.jpg").write_text("not a picture")
     with pytest.raises(InputError, match=r"text\.jpg can't be read as JPEG, PNG"):
         read_photo(tmp_path / "text.jpg")
-    write_image(tmp_path / "a.png", photo)
-    (tmp_path / "a.png").rename(tmp_path / "a.jpg")
-    with pytest.raises(InputError, match=r"a\.jpg holds a PNG picture"):
-        read_photo(tmp_path / "a.jpg")
     Image.fromarray(photo).save(tmp_path / "a.bmp", "PPM")
     with pytest.raises(InputError, match=r"holds a PPM picture; convert it to JPEG, PNG"):
         read_photo(tmp_path / "a.bmp")
@@ -464,7 +459,7 @@ def test_the_limit_can_be_raised_above_what_pillow_allows(tmp_path):
 def test_writing_refuses_what_a_kind_cannot_hold(tmp_path, photo, grey):
     with pytest.raises(InputError, match=r"can't write \.gif"):
         write_image(tmp_path / "a.gif", photo)
-    with pytest.raises(InputError, match="neither alpha nor 16 bits"):
+    with pytest.raises(InputError, match=r"a\.jpg: JPEG can't hold \(40, 30, 4\) uint8; use \.png"):
         write_image(tmp_path / "a.jpg", np.dstack([photo, grey]))
     assert not any(tmp_path.iterdir())
 
