@@ -13,7 +13,6 @@ decided the numbers. Exit status 1: some image could not be measured; its row sa
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ import torch
 
 from engine.distributed import gpus_to_launch, join, launch
 from engine.evaluation.files import EvaluationFiles, coarse_rows
-from engine.evaluation.loop import evaluate_shared
+from engine.evaluation.loop import evaluate
 from engine.evaluation.protocol import PROTOCOLS
 from engine.evaluation.provenance import commit, versions
 from engine.evaluation.sources import Source, open_folder, open_network, tell_unused
@@ -31,7 +30,7 @@ from models.inference import PRECISIONS
 from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
 from utils.parallel import count_cores
-from utils.results.rows import Row, average
+from utils.results.rows import average
 
 
 def parse_args() -> argparse.Namespace:
@@ -51,7 +50,6 @@ def parse_args() -> argparse.Namespace:
     add("--protocol", choices=PROTOCOLS, help=f"resize as the paper, or only pad ({defaults})")
     add("--max_area", help="HD, 4K, none or pixels (pad: as the checkpoint asks; paper: its rule)")
     add("--precision", choices=PRECISIONS, help="default: fp32 for paper, auto for pad")
-    add("--resize_predictions", action="store_true", help="to the photo's size; else refused")
     add("--output", type=Path, help="folder (default: test_<dataset> in the run folder)")
     add("--save_imgs", action="store_true", help="write every alpha as PNG, too")
     add("--report", action="store_true", help="write a page with pictures and histograms, too")
@@ -69,8 +67,6 @@ def parse_args() -> argparse.Namespace:
     for name in ("max_area", "precision", "with_coarse"):
         if args.predictions and getattr(args, name):
             raise InputError(f"--{name} is of no use to --predictions")
-    if args.resize_predictions and not args.predictions:
-        raise InputError("--resize_predictions is of no use without --predictions")
     return args
 
 
@@ -86,10 +82,18 @@ def main() -> int:
             tell_unused(args.predictions, set_name, test_set.names)
         files, settings, source = open_source(args, set_name, processes.device)
         how = {name: getattr(args, name) for name in ("resume", "overwrite", "num_workers")}
-        rows = evaluate_shared(processes, test_set, source, files, settings, **how)
-    if processes.is_main:
-        print_results(files, rows)
-    return int(processes.is_main and any(row.error for row in rows))
+        rows = evaluate(processes, test_set, source, files, settings, **how)
+    if not processes.is_main:
+        return 0
+    for row in rows:
+        if row.error:
+            print(f"{row.name}: {row.error}")
+    for title, scored in (("", rows), ("coarse: ", coarse_rows(rows))):
+        if means := average(scored, files.columns):
+            print(title + "  ".join(f"{name} {means[name]:.4g}" for name in files.columns))
+    failed = sum(bool(row.error) for row in rows)
+    print(f"{len(rows) - failed} of {len(rows)} images: {files.path('.csv')}")
+    return int(failed > 0)
 
 
 def open_source(
@@ -98,7 +102,7 @@ def open_source(
     """Where results go, everything that decides them, and where the alphas come from."""
     entry = TEST_SETS[args.dataset]
     if args.predictions:
-        settings, source = open_folder(args.predictions, resize=args.resize_predictions)
+        settings, source = open_folder(args.predictions)
         home, parts = args.predictions, [set_name, args.predictions.resolve().name]
     else:
         checkpoint = args.checkpoint or latest_checkpoint(args.src_train_dir)
@@ -111,26 +115,14 @@ def open_source(
             **{name: getattr(args, name) for name in names},
         )
         home = args.src_train_dir or checkpoint.parent
-        parts = [set_name, args.protocol, *([args.max_area] if args.max_area else [])]
-        parts.append(checkpoint.stem)
+        parts = [set_name, args.protocol, args.max_area, checkpoint.stem]
     settings |= {"save_imgs": args.save_imgs, "report": args.report}
     settings |= {"commit": commit(), "versions": versions()}
     if args.portraits:
         settings |= {"portraits": [str(path) for path in args.portraits], "split": args.split}
     folder = args.output or home / f"test_{args.dataset}"
-    files = EvaluationFiles(folder, "_".join(parts), entry.columns)
+    files = EvaluationFiles(folder, "_".join(filter(None, parts)), entry.columns)
     return files, {"test_set": set_name, **settings}, source
-
-
-def print_results(files: EvaluationFiles, rows: Sequence[Row]) -> None:
-    """Say what could not be measured, the averages, and where the results lie."""
-    for row in rows:
-        if row.error:
-            print(f"{row.name}: {row.error}")
-    for title, scored in (("", rows), ("coarse: ", coarse_rows(rows))):
-        if means := average(scored, files.columns):
-            print(title + "  ".join(f"{name} {means[name]:.4g}" for name in files.columns))
-    print(f"{sum(bool(row.scores) for row in rows)} of {len(rows)} images: {files.csv}")
 
 
 if __name__ == "__main__":

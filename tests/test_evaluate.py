@@ -174,8 +174,6 @@ def test_results_are_not_overwritten_unasked(run):
 def test_options_of_no_use_are_refused(run, tmp_path):
     with pytest.raises(InputError, match=r"--max_area is of no use to --predictions"):
         run("--max_area", "HD", source=("--predictions", tmp_path))
-    with pytest.raises(InputError, match="no use without --predictions"):
-        run("--resize_predictions")
 
 
 def test_other_programs_alphas(run, data_root, tmp_path, capsys):
@@ -200,13 +198,14 @@ def test_other_programs_alphas(run, data_root, tmp_path, capsys):
     assert run("--overwrite", source=source) == 1
     with open(path, newline="") as file:
         first, second, average = csv.DictReader(file)
-    assert "is 50x40 but the photo is 100x100; --resize_predictions" in first["error"]
+    assert "is 50x40 but the photo is 100x100; resize it" in first["error"]
     assert "holds no prediction demo_00001" in second["error"]
     assert first["SAD"] == second["SAD"] == average["SAD"] == ""
     assert "2 of 2 images" in average["error"]
 
     np.save(folder / "demo_00001.npy", (truth["demo_00001"] > 128).astype(np.uint8))
-    assert run("--overwrite", "--resize_predictions", source=source) == 1
+    np.save(folder / "demo_00000.npy", np.zeros((100, 100), np.uint8))
+    assert run("--overwrite", source=source) == 1
     assert "no value above 1 of 255; multiply it by 255" in capsys.readouterr().out
     (score,) = read_results(path)["SAD"]
     assert score == pytest.approx(truth["demo_00000"].sum() / 255 / 1000)
@@ -239,15 +238,15 @@ def test_killed_evaluation_is_resumed(run, tmp_path, monkeypatch):
     whole = {path.name: path.read_bytes() for path in out.iterdir()}
     shutil.rmtree(out)
 
-    counted, calls = evaluation.Scorer.__call__, []
+    counted, calls = evaluation.score, []
 
-    def dies_at_the_second(self, sample, answer):
+    def dies_at_the_second(sample, answer, **options):
         calls.append(sample.name)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return counted(self, sample, answer)
+        return counted(sample, answer, **options)
 
-    monkeypatch.setattr(evaluation.Scorer, "__call__", dies_at_the_second)
+    monkeypatch.setattr(evaluation, "score", dies_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         run("--with_coarse", "--report")
     assert [path.suffix for path in out.iterdir()] == [".jsonl"]
@@ -296,10 +295,10 @@ def test_two_processes_with_pools_write_the_same_bytes(run, data_root, checkpoin
 
 
 def test_killed_worker_is_told_in_one_sentence(run, monkeypatch):
-    def killed(self, sample, answer):
+    def killed(sample, answer, **options):
         raise BrokenProcessPool
 
-    monkeypatch.setattr(evaluation.Scorer, "__call__", killed)
+    monkeypatch.setattr(evaluation, "score", killed)
     with pytest.raises(InputError, match=r"was killed.*--resume goes on"):
         run()
 

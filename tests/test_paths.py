@@ -122,7 +122,7 @@ def test_pictures(tmp_path, kind):
     assert list_images(kind(tmp_path / "none"), empty=True) == {}
     assert pair_by_stem(folders)["a"]["image"] == Path(path)
     assert inspect_folders("two", folders, num_workers=1) == []
-    assert open_folder(folders["alpha"], resize=False)[0]["predictions"] == str(folders["alpha"])
+    assert open_folder(folders["alpha"])[0]["predictions"] == str(folders["alpha"])
     assert TestPortraits([kind(tmp_path)]).names == ["a"]
 
     dataset = PortraitDataset(kind(tmp_path))

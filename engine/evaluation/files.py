@@ -22,33 +22,26 @@ FACTS = ("size", "network_size", "truth_sha256")  # what the JSON keeps of each 
 
 @dataclass(frozen=True)
 class EvaluationFiles:
-    """The files of one evaluation, all of them named after it.
-
-    Attributes:
-        folder: that holds them.
-        name: such as P3M-500-P_paper_0000400000.
-        columns: the metrics that they hold.
-    """
+    """The files of one evaluation: in `folder`, named after it, with these metrics as columns."""
 
     folder: AnyPath
     name: str
     columns: Sequence[str] = COLUMNS
 
     def path(self, ending: str) -> Path:
-        """Of the file of this ending; without one that of the folder which holds the alphas."""
+        """The file of this ending; without one the folder that holds the alphas."""
         return Path(self.folder, self.name + ending)
 
-    @property
-    def csv(self) -> Path:
-        return self.path(".csv")
-
     def journals(self) -> list[Path]:
+        """What a stopped run leaves."""
         return sorted(Path(self.folder).glob(f"{escape(self.name)}.part*.jsonl"))
 
-    def begin(self, settings: dict[str, Any], *, resume: bool, overwrite: bool) -> dict[str, Row]:
-        """The rows that an earlier, stopped run with the same settings measured.
+    def drop_journals(self) -> None:
+        for path in self.journals():
+            path.unlink()
 
-        Those that lack a metric of this run are left out, and so measured again.
+    def begin(self, settings: dict[str, Any], *, resume: bool, overwrite: bool) -> dict[str, Row]:
+        """The rows that a stopped run with the same settings measured, with every metric of this.
 
         Raises:
             InputError: if results are there and neither --resume nor --overwrite was given, or
@@ -63,17 +56,9 @@ class EvaluationFiles:
                 "--overwrite begins again"
             )
         if not journals:
-            keep_existing(self.csv, overwrite)
-        rows: dict[str, Row] = {}
-        for path in journals:
-            rows |= read_journal(path, settings)
-        wanted = set(self.columns)
-        return {name: row for name, row in rows.items() if wanted <= row.scores.keys()}
-
-    def drop_journals(self) -> None:
-        """Delete what a run left that was stopped, or what this one needs no more."""
-        for path in self.journals():
-            path.unlink()
+            keep_existing(self.path(".csv"), overwrite)
+        rows = {name: row for p in journals for name, row in read_journal(p, settings).items()}
+        return {name: row for name, row in rows.items() if {*self.columns} <= row.scores.keys()}
 
     def write(self, rows: Sequence[Row], settings: dict[str, Any]) -> None:
         """Write the CSV, the summary, the JSON of what decided the numbers, and the report."""
@@ -87,12 +72,13 @@ class EvaluationFiles:
             else {key: row.extra[key] for key in FACTS if key in row.extra}
             for row in rows
         }
-        facts = {**settings, "images": images}
         with atomic_path(self.path(".json")) as temporary:
-            temporary.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+            text = json.dumps({**settings, "images": images}, indent=2)
+            temporary.write_text(text + "\n", encoding="utf-8")
         summary = summarise(score_table(rows, self.columns))
         write_csv(self.path("_summary.csv"), summary, SUMMARY)
-        write_results(self.csv, rows, self.columns)  # last: its presence says that all is there
+        # Last: its presence says that all is there.
+        write_results(self.path(".csv"), rows, self.columns)
 
 
 def coarse_rows(rows: Iterable[Row]) -> list[Row]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -27,75 +27,7 @@ from utils.results.page import make_thumbnails
 from utils.results.rows import Row, add_to_journal
 
 
-@dataclass(frozen=True)
-class Scorer:
-    """Measures one answer; what the worker processes run.
-
-    Attributes:
-        image_dir: where the alphas are saved as 8-bit PNGs, or None.
-        thumbnails: whether the rows carry pictures for the report.
-        columns: the metrics.
-    """
-
-    image_dir: AnyPath | None = None
-    thumbnails: bool = False
-    columns: Sequence[str] = COLUMNS
-
-    def __call__(self, sample: Sample, answer: Answer) -> Row:
-        assert sample.alpha is not None and sample.trimap is not None
-        extra: dict[str, Any] = {
-            "size": size_text(sample.image),
-            "truth_sha256": sha256(sample.alpha.tobytes() + sample.trimap.tobytes()).hexdigest(),
-        }
-        try:
-            truth = sample.alpha, sample.trimap, self.columns
-            scores = measure(answer.alpha, *truth)
-            if answer.network_size is not None:
-                extra["network_size"] = "x".join(map(str, answer.network_size))
-            if answer.coarse_alpha is not None:
-                extra["coarse"] = measure(answer.coarse_alpha, *truth)
-            if self.thumbnails:
-                alpha = to_integers(answer.alpha)
-                extra |= make_thumbnails(sample.as_srgb(), sample.alpha, alpha)
-            if self.image_dir is not None:
-                path = Path(self.image_dir, f"{sample.name}.png")
-                write_image(path, to_integers(answer.alpha))
-        except (InputError, OSError) as error:
-            return Row(sample.name, error=str(error))
-        return Row(sample.name, scores, extra=extra)
-
-
 def evaluate(
-    test_set: TestSet,
-    indices: Iterable[int],
-    source: Source,
-    scorer: Scorer,
-    pool: Executor,
-    max_waiting: int,
-) -> Iterator[Row]:
-    """Measure some images of a test set, in the order of `indices`.
-
-    This process reads the images and asks `source`; meanwhile the pool measures. An image that
-    can't be read, matted or measured gives a row with the reason.
-
-    Args:
-        max_waiting: how many answers may wait for the pool, which bounds the memory.
-    """
-    waiting: deque[Future[Row]] = deque()
-    for index in indices:
-        name = test_set.names[index]
-        try:
-            sample = test_set[index]
-            with memory_told("it", "lower --max_area"):
-                waiting.append(pool.submit(scorer, sample, source(sample)))
-        except (InputError, OSError) as error:
-            waiting.append(pool.submit(Row, name, error=str(error)))
-        while len(waiting) > max_waiting:
-            yield waiting.popleft().result()
-    yield from (future.result() for future in waiting)
-
-
-def evaluate_shared(
     processes: Processes,
     test_set: TestSet,
     source: Source,
@@ -129,15 +61,13 @@ def evaluate_shared(
     todo = processes.share([i for i, name in enumerate(test_set.names) if name not in done])
     if num_workers is None:
         num_workers = max(1, min(8, count_cores() // processes.count - 1))
-    scorer = Scorer(
-        files.path("") if settings["save_imgs"] else None, settings["report"], files.columns
-    )
-    mine = []
+    folder = files.path("") if settings["save_imgs"] else None
+    scorer = partial(score, columns=files.columns, folder=folder, thumbnails=settings["report"])
     bar = tqdm(todo, desc=files.name, disable=None if processes.is_main else True)
+    journal, mine = files.path(f".part{processes.rank}.jsonl"), []
     try:
-        journal = files.path(f".part{processes.rank}.jsonl")
         with open_pool(num_workers) as pool:
-            for row in evaluate(test_set, bar, source, scorer, pool, 2 * num_workers):
+            for row in _rows(test_set, bar, source, partial(pool.submit, scorer), 2 * num_workers):
                 add_to_journal(journal, row, settings)
                 mine.append(row)
     except BrokenProcessPool as error:
@@ -153,3 +83,66 @@ def evaluate_shared(
         files.drop_journals()
     processes.gather(None)  # torchrun stops the others when one leaves with an error
     return rows
+
+
+def _rows(
+    test_set: TestSet,
+    indices: Iterable[int],
+    source: Source,
+    submit: Callable[[Sample, Answer], Future[Row]],
+    max_waiting: int,
+) -> Iterator[Row]:
+    """Measure images in the order of `indices`; what can't be gives a row with the reason.
+
+    This process reads the images and asks `source`; meanwhile a pool measures. `max_waiting`
+    answers may wait for it, which bounds the memory.
+    """
+    waiting: deque[Future[Row]] = deque()
+    for index in indices:
+        try:
+            sample = test_set[index]
+            with memory_told("it", "lower --max_area"):
+                waiting.append(submit(sample, source(sample)))
+        except (InputError, OSError) as error:
+            waiting.append(Future())
+            waiting[-1].set_result(Row(test_set.names[index], error=str(error)))
+        while len(waiting) > max_waiting:
+            yield waiting.popleft().result()
+    yield from (future.result() for future in waiting)
+
+
+def score(
+    sample: Sample,
+    answer: Answer,
+    *,
+    columns: Sequence[str] = COLUMNS,
+    folder: AnyPath | None = None,
+    thumbnails: bool = False,
+) -> Row:
+    """Measure one answer; what the worker processes run.
+
+    Args:
+        columns: the metrics.
+        folder: where the alpha is saved as an 8-bit PNG, or None.
+        thumbnails: whether the row carries pictures for the report.
+    """
+    assert sample.alpha is not None and sample.trimap is not None
+    truth = sample.alpha, sample.trimap, columns
+    extra: dict[str, Any] = {
+        "size": size_text(sample.image),
+        "truth_sha256": sha256(sample.alpha.tobytes() + sample.trimap.tobytes()).hexdigest(),
+    }
+    try:
+        scores = measure(answer.alpha, *truth)
+        if answer.network_size is not None:
+            extra["network_size"] = "x".join(map(str, answer.network_size))
+        if answer.coarse_alpha is not None:
+            extra["coarse"] = measure(answer.coarse_alpha, *truth)
+        alpha = to_integers(answer.alpha)
+        if thumbnails:
+            extra |= make_thumbnails(sample.as_srgb(), sample.alpha, alpha)
+        if folder is not None:
+            write_image(Path(folder, f"{sample.name}.png"), alpha)
+    except (InputError, OSError) as error:
+        return Row(sample.name, error=str(error))
+    return Row(sample.name, scores, extra=extra)

@@ -8,29 +8,11 @@ import numpy as np
 
 from models.inference import predict
 from models.matting import MattingModel
-from utils.images.area import fit_area, parse_area
+from utils.images.area import fit_area
 from utils.prediction import Prediction
 
 STRIDE = 128  # of the paper's network, to whose multiples its evaluation resizes
 PROTOCOLS = ("paper", "pad")
-
-
-def choose_area(
-    text: str | None, protocol: str, paper_area: int | None, own_area: int | None
-) -> int | None:
-    """What --max_area means, in pixels.
-
-    Args:
-        text: HD, 4K, none or a number; None if it was not given. Then it is
-        paper_area: in the paper's protocol, the test set's, and
-        own_area: in the others, what the checkpoint asks for.
-
-    Raises:
-        InputError: it is neither HD, 4K, none nor a number.
-    """
-    if text is None:
-        return paper_area if protocol == "paper" else own_area
-    return parse_area(text)
 
 
 def paper_size(size: tuple[int, int], max_area: int | None) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -12,14 +13,15 @@ import torch
 
 from data.predictions import ENDINGS, list_predictions, read_prediction
 from data.sample import Sample
-from engine.evaluation.protocol import choose_area, predict_at
+from engine.evaluation.protocol import predict_at
 from engine.evaluation.provenance import device_name, file_hash
 from models import MattingModel, load_model, prepare
 from models.inference import resolve_precision
 from utils.errors import InputError, listing
 from utils.files import AnyPath
-from utils.images import resize_antialiased, tell_passed_over
-from utils.metrics import size_text, to_unit
+from utils.images import tell_passed_over
+from utils.images.area import parse_area
+from utils.metrics import size_text
 
 
 @dataclass(frozen=True)
@@ -40,55 +42,6 @@ class Answer:
 Source = Callable[[Sample], Answer]
 
 
-@dataclass(frozen=True)
-class NetworkSource:
-    """Answers from a network; see predict_at for the settings."""
-
-    model: MattingModel
-    protocol: str
-    max_area: int | None
-    with_coarse: bool = False
-
-    def __call__(self, sample: Sample) -> Answer:
-        prediction = predict_at(
-            self.model, sample.image, protocol=self.protocol, max_area=self.max_area
-        )
-        return Answer(
-            prediction.alpha,
-            prediction.coarse_alpha if self.with_coarse else None,
-            prediction.network_size,
-        )
-
-
-@dataclass(frozen=True)
-class FolderSource:
-    """Answers that another program wrote.
-
-    Attributes:
-        folder: that holds them; for messages.
-        paths: stem -> file, from list_predictions.
-        resize: whether an alpha of another size is brought to the photo's; else it is refused.
-    """
-
-    folder: AnyPath
-    paths: Mapping[str, AnyPath]
-    resize: bool = False
-
-    def __call__(self, sample: Sample) -> Answer:
-        path = self.paths.get(sample.name)
-        if path is None:
-            raise InputError(f"{self.folder} holds no prediction {sample.name}.png or the like")
-        alpha, size = read_prediction(path), sample.image.shape[:2]
-        if alpha.shape == size:
-            return Answer(alpha)
-        if not self.resize:
-            raise InputError(
-                f"{path} is {size_text(alpha)} but the photo is {size_text(sample.image)}; "
-                "--resize_predictions resizes it"
-            )
-        return Answer(resize_antialiased(to_unit(alpha, str(path)), size).clip(0, 1))
-
-
 def open_network(
     checkpoint: AnyPath,
     device: torch.device,
@@ -104,11 +57,14 @@ def open_network(
 
     Args:
         num_threads: of the network on a CPU.
-        max_area, paper_area: as for choose_area.
-        precision: as for models.prepare; the others are as for NetworkSource.
+        protocol: of PROTOCOLS.
+        max_area: HD, 4K, none or pixels; None: `paper_area` in the paper's protocol, in the other
+            what the checkpoint asks for.
+        precision: as for models.prepare.
+        with_coarse: whether answers have a coarse alpha.
 
     Raises:
-        MissingError, InputError: as load_model and choose_area.
+        MissingError, InputError: as load_model and parse_area.
     """
     # The bits depend on the number of threads, of which torchrun sets its own, and on a GPU on the
     # algorithm that cuDNN picks.
@@ -116,7 +72,8 @@ def open_network(
         torch.set_num_threads(num_threads)
     torch.backends.cudnn.deterministic = True
     model = prepare(load_model(checkpoint, device=device), precision)
-    area = choose_area(max_area, protocol, paper_area, model.max_area)
+    area = paper_area if protocol == "paper" else model.max_area
+    area = parse_area(max_area) if max_area else area
     settings = {
         "checkpoint": str(checkpoint),
         "checkpoint_sha256": file_hash(checkpoint),
@@ -127,25 +84,39 @@ def open_network(
         "num_threads": num_threads if device.type == "cpu" else None,
         "with_coarse": with_coarse,
     }
-    return settings, NetworkSource(model, protocol, area, with_coarse)
+    return settings, partial(_ask_network, model, protocol, area, with_coarse)
 
 
-def open_folder(folder: AnyPath, *, resize: bool) -> tuple[dict[str, Any], Source]:
+def _ask_network(
+    model: MattingModel, protocol: str, max_area: int | None, with_coarse: bool, sample: Sample
+) -> Answer:
+    found = predict_at(model, sample.image, protocol=protocol, max_area=max_area)
+    return Answer(found.alpha, found.coarse_alpha if with_coarse else None, found.network_size)
+
+
+def open_folder(folder: AnyPath) -> tuple[dict[str, Any], Source]:
     """What decides the numbers of alphas that another program wrote, and their source.
 
     Raises:
         MissingError, InputError: the folder is absent, empty, or two files share a stem.
     """
     paths = list_predictions(folder)
-    digest = sha256()
-    for stem, path in paths.items():
-        digest.update(f"{stem} {file_hash(path)}\n".encode())
-    settings = {
-        "predictions": str(folder),
-        "predictions_sha256": digest.hexdigest(),
-        "resize_predictions": resize,
-    }
-    return settings, FolderSource(folder, paths, resize)
+    hashes = "".join(f"{stem} {file_hash(path)}\n" for stem, path in paths.items())
+    digest = sha256(hashes.encode(errors="surrogateescape")).hexdigest()
+    settings = {"predictions": str(folder), "predictions_sha256": digest}
+    return settings, partial(_read_answer, folder, paths)
+
+
+def _read_answer(folder: AnyPath, paths: Mapping[str, AnyPath], sample: Sample) -> Answer:
+    path = paths.get(sample.name)
+    if path is None:
+        raise InputError(f"{folder} holds no prediction {sample.name}.png or the like")
+    alpha = read_prediction(path)
+    if alpha.shape != sample.image.shape[:2]:
+        raise InputError(
+            f"{path} is {size_text(alpha)} but the photo is {size_text(sample.image)}; resize it"
+        )
+    return Answer(alpha)
 
 
 def tell_unused(folder: AnyPath, title: str, names: Iterable[str]) -> None:

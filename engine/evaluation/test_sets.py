@@ -31,37 +31,26 @@ class TestSet(Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a test set lies, and which part of it is meant; a constructor takes what it needs.
+    """Where a test set lies, and which part of it is meant; a constructor takes what it needs."""
 
-    Attributes:
-        data_root: the folder that holds P3M-10K, PPM-100 and PhotoMatte85.
-        privacy_data: of P3M, the portraits with blurred faces (P3M-500-P) or without (P3M-500-NP).
-        portraits: folders with image/ and alpha/.
-        split: FILE.csv:PART, a part of these, or None.
-    """
-
-    data_root: AnyPath = "Datasets"
-    privacy_data: bool = True
-    portraits: Sequence[AnyPath] = ()
-    split: str | None = None
+    data_root: AnyPath = "Datasets"  # holds P3M-10K, PPM-100 and PhotoMatte85
+    privacy_data: bool = True  # P3M-500-P, with blurred faces, or P3M-500-NP
+    portraits: Sequence[AnyPath] = ()  # folders with image/ and alpha/
+    split: str | None = None  # FILE.csv:PART, of these
 
 
 @dataclass(frozen=True)
 class Entry:
     """A test set's line in TEST_SETS.
 
-    Attributes:
-        open: gives the name that the results bear, and the test set. Raises MissingError or
-            InputError if its files are not there or don't fit.
-        area: pixels to which the paper's protocol shrinks its photos, or None.
-        protocol: how it is measured if nothing else is asked for.
-        columns: the metrics of its results.
+    `open` gives the name that the results bear, and the test set, and raises MissingError or
+    InputError if its files are not there or don't fit.
     """
 
     open: Callable[[Place], tuple[str, TestSet]]
-    area: int | None = None
-    protocol: str = "paper"
-    columns: Sequence[str] = COLUMNS
+    area: int | None = None  # pixels to which the paper's protocol shrinks its photos
+    protocol: str = "paper"  # unless another is asked for
+    columns: Sequence[str] = COLUMNS  # the metrics of its results
 
 
 def _open_p3m(place: Place) -> tuple[str, TestSet]:
@@ -85,7 +74,6 @@ TEST_SETS = {
     "PhotoMatte": Entry(
         lambda place: ("PhotoMatte85", PhotoMatteDataset(place.data_root)), AREAS["HD"]
     ),
-    # One's own photos may be smaller than the paper's multiples of 128, and are seen as predict.py
-    # sees them.
+    # One's own photos may be smaller than 128 pixels, and are seen as predict.py sees them.
     "Portraits": Entry(_open_portraits, protocol="pad", columns=tuple(METRICS)),
 }

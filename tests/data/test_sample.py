@@ -9,7 +9,7 @@ from PIL import Image
 
 from data.folders import FolderDataset
 from engine import contact_sheet
-from engine.evaluation.loop import Scorer
+from engine.evaluation.loop import score
 from engine.evaluation.sources import Answer
 from models import MattingConfig, build_model
 from tests.utils.profiles import PROFILES, shown
@@ -44,7 +44,7 @@ def test_a_network_sees_the_numbers_of_the_file_and_a_person_the_colours(sample,
 
 
 def test_the_report_shows_them(sample, wanted):
-    row = Scorer(thumbnails=True)(sample, Answer(sample.alpha))
+    row = score(sample, Answer(sample.alpha), thumbnails=True)
     for name in ("photo", "composite"):
         picture = Image.open(io.BytesIO(base64.b64decode(row.extra["thumbnails"][name])))
         assert np.abs(np.array(picture.convert("RGB")) - wanted).max() <= 8, name  # lossy

@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 
-from engine.evaluation.protocol import choose_area, paper_size, predict_at
-from engine.evaluation.test_sets import TEST_SETS
+from engine.evaluation.protocol import paper_size, predict_at
 from models import CONFIGS, build_model, predict_alpha, prepare
-from utils.errors import InputError
 from utils.images.area import AREAS, fit_area
 from utils.prediction import fit_photo
 
@@ -42,19 +40,6 @@ def test_paper_size_is_the_best_of_four(seed):
     lower = [side // 128 * 128 for side in fitted]
     areas = [(lower[0] + i) * (lower[1] + j) for i in (0, 128) for j in (0, 128)]
     assert height * width == max(area for area in areas if area <= HD)
-
-
-def test_area_as_given_or_as_the_papers_or_the_checkpoints():
-    assert choose_area(None, "paper", TEST_SETS["P3M"].area, 4096) is None
-    assert choose_area(None, "paper", TEST_SETS["PPM"].area, 4096) == HD
-    assert choose_area(None, "pad", TEST_SETS["PhotoMatte"].area, 4096) == 4096
-    assert choose_area(None, "pad", HD, None) is None
-    assert choose_area("HD", "pad", None, 4096) == HD
-    assert choose_area("none", "paper", HD, 4096) is choose_area("none", "pad", HD, 4096) is None
-    assert choose_area("17000", "paper", HD, None) == 17000
-    for text in ("big", "0", "-5"):
-        with pytest.raises(InputError, match=f"--max_area {text}"):
-            choose_area(text, "paper", HD, None)
 
 
 def test_pad_goes_up_to_multiples():

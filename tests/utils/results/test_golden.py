@@ -28,9 +28,9 @@ def test_results_keep_their_bytes(tmp_path, name):
     lines = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
     files = EvaluationFiles(tmp_path, name, list(METRICS))
     files.write([Row(**line) for line in lines], {"report": False})
-    assert files.csv.read_bytes() == (GOLDEN / f"{name}.csv").read_bytes()
+    assert files.path(".csv").read_bytes() == (GOLDEN / f"{name}.csv").read_bytes()
     measured = {line["name"]: line["scores"] for line in lines if "scores" in line}
-    assert read_results(files.csv).to_dict("index") == measured  # "001" and "NA" are names
+    assert read_results(files.path(".csv")).to_dict("index") == measured  # "001" and "NA" are names
     if name == "new":  # its last digits are those of one processor's matrix product
         summaries = [
             pd.read_csv(path) for path in (files.path("_summary.csv"), GOLDEN / "new_summary.csv")
