@@ -14,20 +14,22 @@ import argparse
 import sys
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
 
-from engine.distributed import choose_gpus, join
+from engine.distributed import choose_gpus, use_device
 from engine.evaluation.provenance import device_name
-from engine.profiling.files import ProfileFiles, print_tables
-from engine.profiling.profile import Case, Measurement, Part, count_parts, measure_case
+from engine.profiling.files import CASES, PARTS, print_tables, write_tables
+from engine.profiling.profile import Case, Part, count_parts, measure_case
 from models import CONFIGS, MattingModel, build_model, load_model
 from models.checkpoint import latest_checkpoint
 from models.config import with_settings
 from models.inference import PRECISIONS, resolve_precision
 from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, memory_told, run_script
+from utils.files import AnyPath, keep_existing
 from utils.parallel import count_cores
 
 HD = (1792, 1152)  # width, height
@@ -72,19 +74,19 @@ def main() -> None:
         raise InputError(f"--gpus {' '.join(map(str, gpus))}: a profile is of one GPU; name one")
     torch.set_num_threads(args.num_threads)
     model, home = open_model(args)
-    files = ProfileFiles(args.output or home)
-    files.begin(overwrite=args.overwrite)
-    with join(gpus[:1]) as processes:
-        model = model.to(processes.device)
-        sizes = [(height, width) for width, height in (SIZES if args.grid else [args.input_size])]
-        parts = {size: count_parts(model.config, size) for size in sizes}
-        measurements = measure(args, model, parts, files)
-        device = device_name(processes.device)
-        if processes.device.type == "cpu":
-            device += f", {args.num_threads} threads"
-    print_tables(device, parts[sizes[0]], measurements)
-    files.write(device, parts[sizes[0]], measurements)
-    print(f"written: {files.parts} {files.table}")
+    folder = args.output or home
+    for name in (PARTS, CASES):
+        keep_existing(folder / name, args.overwrite)
+    device = use_device(gpus, 0)
+    sizes = [(height, width) for width, height in (SIZES if args.grid else [args.input_size])]
+    parts = {size: count_parts(model.config, size) for size in sizes}
+    rows = measure(args, model.to(device), parts, folder / "trace")
+    machine = device_name(device)
+    if device.type == "cpu":
+        machine += f", {args.num_threads} threads"
+    print_tables(machine, parts[sizes[0]], rows)
+    write_tables(folder, machine, parts[sizes[0]], rows)
+    print(f"written: {folder / PARTS} {folder / CASES}")
 
 
 def open_model(args: argparse.Namespace) -> tuple[MattingModel, Path]:
@@ -102,24 +104,24 @@ def measure(
     args: argparse.Namespace,
     model: MattingModel,
     parts: dict[tuple[int, int], list[Part]],
-    files: ProfileFiles,
-) -> list[Measurement]:
+    traces: AnyPath,
+) -> list[dict[str, Any]]:
     """Every size (of `parts`) in every precision with every share of unknown cells."""
     device = next(model.parameters()).device
     precisions = dict.fromkeys(resolve_precision(name, device) for name in args.precision)
-    measurements = []
+    rows = []
     cases = list(product(parts, precisions, args.unknown))
     for size, precision, unknown in tqdm(cases, desc="profile", unit="case"):
         case = Case(size, unknown, precision)
-        trace = files.trace(case) if args.trace else None
+        trace = Path(traces, f"{case}.pt.trace.json".replace(" ", "_")) if args.trace else None
         try:
             with memory_told(str(case), "it is not measured"):
-                measurements.append(measure_case(model, case, parts[size], args.seconds, trace))
+                rows.append(measure_case(model, case, parts[size], args.seconds, trace))
         except InputError as error:
             tqdm.write(str(error), file=sys.stderr)
-    if not measurements:
+    if not rows:
         raise InputError("nothing could be measured; give a smaller --input_size")
-    return measurements
+    return rows
 
 
 if __name__ == "__main__":

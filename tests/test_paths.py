@@ -18,7 +18,7 @@ from engine.evaluation.provenance import file_hash
 from engine.evaluation.sources import open_folder
 from engine.prediction.jobs import Formats, choose_kinds, find_sources, plan_jobs
 from engine.prediction.predictors import load_predictor
-from engine.profiling.files import ProfileFiles
+from engine.profiling.files import write_tables
 from engine.training.arguments import SECTIONS
 from engine.training.run_state import check_new, read_arguments
 from models import CONFIGS, build_model, load_model
@@ -194,7 +194,8 @@ def test_results(tmp_path, kind):
     journal = kind(tmp_path / "new" / "a.jsonl")
     add_to_journal(journal, rows[0], {})
     assert read_journal(journal, {}) == {"a": rows[0]}
-    assert ProfileFiles(kind(tmp_path)).table == tmp_path / "profile.csv"
+    write_tables(kind(tmp_path), "cpu", [], [{"height": 9}])
+    assert (tmp_path / "profile.csv").read_text() == "device,height\ncpu,9\n"
 
 
 @pytest.mark.parametrize("kind", [str, Path])

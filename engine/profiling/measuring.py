@@ -14,8 +14,6 @@ import torch
 
 from utils.files import AnyPath, atomic_path
 
-PERCENTILES = (10, 50, 90)
-
 
 @dataclass(frozen=True)
 class Timing:
@@ -25,11 +23,6 @@ class Timing:
     low: float
     median: float
     high: float
-
-    @property
-    def spread(self) -> float:
-        """The 90th percentile over the 10th: about 1 on a machine that does nothing else."""
-        return self.high / self.low
 
 
 def measure_time(run: Callable[[], Any], device: torch.device, seconds: float) -> Timing:
@@ -42,7 +35,7 @@ def measure_time(run: Callable[[], Any], device: torch.device, seconds: float) -
         run()
         synchronise(device)
         times.append(time.perf_counter() - start)
-    return Timing(len(times), *np.percentile(times, PERCENTILES).tolist())
+    return Timing(len(times), *np.percentile(times, (10, 50, 90)).tolist())
 
 
 def measure_peak(run: Callable[[], Any], device: torch.device) -> int | None:

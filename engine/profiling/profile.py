@@ -22,75 +22,37 @@ from models.refinement import REGION
 from utils.files import AnyPath
 from utils.images import pad_to_multiple, read_photo, write_image
 
-MAX_SPREAD = 1.5  # of times that can be relied on
+MAX_SPREAD = 1.5  # of times that can be relied on: their 90th percentile over the 10th
 SURE = 20.0  # logit of what a forced coarse output is certain of
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the network.
-
-    Attributes:
-        name: as a person calls it.
-        parameters: how many.
-        multiply_adds: multiply-adds, of matrix products and convolutions.
-        per: what they are spent on, "photo" or "region".
-    """
+    """A part of the network, and what it costs."""
 
     name: str
     parameters: int
-    multiply_adds: float
-    per: str
+    multiply_adds: float  # of matrix products and convolutions
+    per: str  # what these are spent on, "photo" or "region"
 
 
 @dataclass(frozen=True)
 class Case:
-    """What is measured: a photo's (height, width), the share of unknown cells in percent, and
-    fp32, bf16 or fp16.
-    """
+    """What is measured."""
 
-    size: tuple[int, int]
-    unknown: float
-    precision: str
+    size: tuple[int, int]  # (height, width) of the photo
+    unknown: float  # percent of the cells
+    precision: str  # fp32, bf16 or fp16
 
-
-@dataclass(frozen=True)
-class Measurement:
-    """One case.
-
-    Attributes:
-        regions: that were refined.
-        multiply_adds: of coarse network and regions together.
-        network: coarse network, selection, neighbour search, refinement, paste.
-        end_to_end: from a JPEG file to a PNG file.
-        peak_memory: bytes above the weights, with the photo; None where the system doesn't tell.
-    """
-
-    case: Case
-    regions: int
-    multiply_adds: float
-    network: Timing
-    end_to_end: Timing
-    peak_memory: int | None
-
-    @property
-    def doubt(self) -> str:
-        """Why the times can't be relied on, as where other work ran; empty where they can."""
-        reasons = []
-        spread = max(self.network.spread, self.end_to_end.spread)
-        if spread > MAX_SPREAD:
-            reasons.append(f"unsteady: spread {spread:.1f}")
-        if self.end_to_end.median < self.network.median:
-            reasons.append("file to file faster than the network")
-        return ", ".join(reasons)
+    def __str__(self) -> str:
+        return f"{self.size[1]}x{self.size[0]} {self.unknown:g}% {self.precision}"
 
 
 def count_parts(config: MattingConfig, size: tuple[int, int]) -> list[Part]:
     """Parameters and multiply-adds of each part, by torch.utils.flop_counter.
 
-    That counter gives two operations for a multiply-add of a matrix product or a convolution and
-    none for anything else (norms, activations, interpolation); half its figure is given here.
-    Counted as the network is trained, before inference folds batch norms away.
+    Half its figure: that counter gives two operations for a multiply-add of a matrix product or a
+    convolution, and none for anything else. Counted before inference folds batch norms away.
 
     Args:
         config: the network's.
@@ -185,13 +147,13 @@ def forced_cells(network: MattingModel, inside: np.ndarray, unknown: np.ndarray)
 
 
 def measure_case(
-    model: MattingModel,
-    case: Case,
-    parts: list[Part],
-    seconds: float,
-    trace: AnyPath | None = None,
-) -> Measurement:
-    """Time and memory of one case, on the model's device; times that are in doubt once more.
+    model: MattingModel, case: Case, parts: list[Part], seconds: float, trace: AnyPath | None = None
+) -> dict[str, Any]:
+    """A row of profile.csv: time and memory of one case, on the model's device.
+
+    "network" is coarse network, selection, neighbour search, refinement and paste; "end to end"
+    goes from a JPEG file to a PNG file. Memory is above the weights, with the photo; None where the
+    system doesn't tell. Times that are in doubt are measured once more; then "note" says why.
 
     Args:
         model: as load_model gives it.
@@ -234,10 +196,37 @@ def measure_case(
             for _ in range(2):
                 timing = measure_time(lambda: network(image), device, seconds)
                 whole = measure_time(end_to_end, device, seconds)
-                found = Measurement(case, regions, work, timing, whole, peak)
-                if not found.doubt:
+                if not (note := _doubt(timing, whole)):
                     break
-    return found
+    return {
+        "height": case.size[0],
+        "width": case.size[1],
+        "unknown_percent": f"{case.unknown:g}",
+        "precision": case.precision,
+        "regions": regions,
+        "multiply_adds": round(work),
+        **_columns("network", timing),
+        **_columns("end_to_end", whole),
+        "peak_memory_mb": None if peak is None else round(peak / 1e6, 1),
+        "note": note,
+    }
+
+
+def _doubt(network: Timing, end_to_end: Timing) -> str:
+    """Why times can't be relied on, as where other work ran; empty where they can."""
+    reasons = []
+    spread = max(timing.high / timing.low for timing in (network, end_to_end))
+    if spread > MAX_SPREAD:
+        reasons.append(f"unsteady: spread {spread:.1f}")
+    if end_to_end.median < network.median:
+        reasons.append("file to file faster than the network")
+    return ", ".join(reasons)
+
+
+def _columns(name: str, timing: Timing) -> dict[str, float]:
+    times = {"p10": timing.low, "median": timing.median, "p90": timing.high}
+    found = {f"{name}_ms_{key}": round(1000 * seconds, 3) for key, seconds in times.items()}
+    return {**found, f"{name}_runs": timing.runs}
 
 
 def draw_photo(size: tuple[int, int]) -> np.ndarray:

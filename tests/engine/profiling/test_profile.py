@@ -73,11 +73,13 @@ def test_a_case_is_measured(tmp_path, refinement):
     parts = count_parts(config, (128, 256))
     trace = tmp_path / "one.json"
     found = measure_case(model, Case((100, 200), 25, "fp32"), parts, seconds=0, trace=trace)
-    assert found.regions == (128 if refinement else 0)
+    assert found["regions"] == (128 if refinement else 0)
     fixed = sum(part.multiply_adds for part in parts[:2])
-    assert found.multiply_adds == fixed + sum(128 * part.multiply_adds for part in parts[2:])
-    assert found.network.runs == 3
-    assert 0 < found.network.low <= found.network.median <= found.network.high
+    work = fixed + sum(128 * part.multiply_adds for part in parts[2:])
+    assert found["multiply_adds"] == round(work)
+    assert found["network_runs"] == 3
+    times = [found[f"network_ms_{name}"] for name in ("p10", "median", "p90")]
+    assert 0 < times[0] <= times[1] <= times[2]
     assert "traceEvents" in trace.read_text()
 
 
@@ -104,8 +106,9 @@ def test_times_in_doubt_are_measured_again_and_noted(monkeypatch, timings, doubt
     config = MattingConfig(embed_dim=32, num_heads=(2, 4, 8, 16), refinement=False)
     model = build_model(config).eval()
     found = measure_case(model, Case((100, 200), 0, "fp32"), [], seconds=0)
-    assert found.doubt == doubt
-    assert (found.network, found.end_to_end) == tuple(timings[-2:])
+    assert found["note"] == doubt
+    medians = [found[f"{name}_ms_median"] for name in ("network", "end_to_end")]
+    assert medians == [1000 * timing.median for timing in timings[-2:]]
     assert not left
 
 
