@@ -43,16 +43,6 @@ def draw_files(root: AnyPath) -> dict[str, Path]:
     return folders
 
 
-def time_samples(data: TrainingSet, count: int) -> np.ndarray:
-    """(count,) milliseconds a sample."""
-    times = []
-    for position in range(-1, count):
-        start = time.process_time()
-        data[max(position, 0)]  # once more at first, to fill the caches
-        times.append(1000 * (time.process_time() - start))
-    return np.array(times[1:])
-
-
 def main() -> None:
     parser = OneSentenceParser(description=__doc__)
     parser.add_argument("--count", type=int, default=40, help="samples of each kind")
@@ -60,21 +50,22 @@ def main() -> None:
     keep_freed_memory()  # as train.py does
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
+    with tempfile.TemporaryDirectory() as root:
         folders = draw_files(root)
         portraits = Mixture([(FolderDataset(folders), 1, 1.0)])
-        for cached in (False, True):
-            for layer in KEPT if cached else ():
+        for files in ("PNG", "unpacked"):
+            for layer in KEPT if files == "unpacked" else ():
                 keep_raw((layer, folders[layer] / "drawn.png"))
-            for replace in (0.0, 1.0):
-                data = TrainingSet(portraits, backgrounds=root / "scenes", replace=replace)
-                times = time_samples(data, args.count)
-                print(
-                    f"{'new' if replace else 'own'} background, "
-                    f"{'unpacked' if cached else 'PNG'}: mean {times.mean():.0f} ms, "
-                    f"median {np.median(times):.0f} ms, largest {times.max():.0f} ms"
-                )
+            for background, share in (("own", 0.0), ("new", 1.0)):
+                data = TrainingSet(portraits, backgrounds=Path(root, "scenes"), replace=share)
+                data[0]  # fills the caches
+                times = []
+                for position in range(args.count):
+                    start = time.process_time()
+                    data[position]
+                    times.append(1000 * (time.process_time() - start))
+                found = f"median {np.median(times):.0f} ms, largest {max(times):.0f} ms"
+                print(f"{background} background, {files}: mean {np.mean(times):.0f} ms, {found}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Inference against the backbone alone, per region and in bf16, in one run.
+"""Inference on a CPU against the backbone alone, per region and in bf16, in one run.
 
     python -m benchmarks.bench_inference --checkpoint checkpoints/portrait.pth
     python -m benchmarks.bench_inference --only ratio --rounds 15
@@ -14,7 +14,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,9 +24,7 @@ from torch import Tensor
 
 from DemoData.generate import generate
 from DemoData.portrait import draw_portrait
-from engine.distributed import choose_gpus, use_device
 from engine.evaluation.provenance import device_name
-from engine.profiling.measuring import synchronise
 from engine.profiling.profile import forced_cells, portrait_maps
 from models import CONFIGS, MattingModel, build_model, load_model, predict_alpha, prepare
 from models.config import with_settings
@@ -50,129 +47,114 @@ def main() -> None:
     add("--model_version", choices=CONFIGS, default="model", help="the network with random weights")
     add("--set", nargs="+", default=[], metavar="FIELD=VALUE", help="of that, as depths=(2,2,2,2)")
     add("--checkpoint", type=Path, nargs="+", default=[], help="trained ones, for photo and bf16")
-    add("--gpus", type=int, nargs="*", help="one; none after it: the CPU")
     add("--num_threads", type=number(int, 1), default=count_cores())
     args = parser.parse_args()
     torch.set_num_threads(args.num_threads)
-    device = use_device(choose_gpus(args.gpus), 0)
-    print(f"{device_name(device)}, {args.num_threads} threads, torch {torch.__version__}")
+    machine = device_name(torch.device("cpu"))
+    print(f"{machine}, {args.num_threads} threads, torch {torch.__version__}")
     torch.manual_seed(0)
-    config = with_settings(CONFIGS[args.model_version], args.set)
-    bench = Bench(build_model(config).eval().to(device), device, args.rounds, args.checkpoint)
+    model = build_model(with_settings(CONFIGS[args.model_version], args.set)).eval()
     with torch.inference_mode():
         for name in args.only:
-            SECTIONS[name](bench)
+            SECTIONS[name](model, args.rounds, args.checkpoint)
 
 
-@dataclass(frozen=True)
-class Bench:
-    """What all sections share."""
+def compare_with_backbone(model: MattingModel, rounds: int, _: Sequence[AnyPath]) -> None:
+    """Coarse network, selection, neighbours, refinement and paste against Swin-T alone."""
+    network = prepare(model, "fp32")
+    backbone = fold_for_inference(model).coarse_network.backbone
+    for size in (HD, UHD):
+        image = make_photo(size)
+        runs = {
+            "floor": partial(model.coarse_network.backbone.pyramid, image.contiguous()),
+            "our backbone": partial(backbone, image),
+            "coarse": partial(network.coarse, image),
+            "all": partial(network, image),
+        }
+        with forced_cells(network, *portrait_maps(cells_of(size), 7)):
+            times = alternate(runs, rounds)
+        print(f"{size[0]}x{size[1]}, 7 % unknown, fp32:")
+        for name, seconds in times.items():
+            floor, own = (np.median(seconds / times[base]) for base in ("floor", "our backbone"))
+            ratios = f"{floor:.2f} x timm's Swin-T   {own:.2f} x our backbone"
+            print(f"  {name:14} {told(seconds)}   {ratios}")
 
-    model: MattingModel
-    device: torch.device
-    rounds: int
-    checkpoints: Sequence[AnyPath]
 
-    def photo(self, size: tuple[int, int]) -> Tensor:
-        """(1, 3, H, W) in [0, 1], channels last, as inference gives it to the network."""
-        return torch.rand(1, *size, 3, device=self.device).permute(0, 3, 1, 2)
+def time_regions(model: MattingModel, rounds: int, _: Sequence[AnyPath]) -> None:
+    """Refinement with its neighbour search, for 1,000 to 100,000 regions of an 8K photo."""
+    refinement = prepare(model, "fp32").refinement_network
+    assert refinement is not None
+    image, shape = make_photo(EIGHT_K), cells_of(EIGHT_K)
+    alpha = torch.rand(1, 1, *shape)
+    runs = {}
+    for count in (1_000, 3_000, 10_000, 30_000, 100_000):
+        band = portrait_maps(shape, 100 * count / (shape[0] * shape[1]))[1]
+        cells = torch.from_numpy(band)[None].nonzero()
+        runs[str(len(cells))] = partial(refinement, image, alpha, cells)
+    for name, seconds in alternate(runs, rounds).items():
+        each = 1e6 * np.array([np.median(seconds), seconds.min()]) / int(name)
+        print(f"  {name:>6} regions: {each[0]:.1f} us a region (least {each[1]:.1f})")
 
-    def alternate(self, runs: Mapping[str, Callable[[], Any]]) -> dict[str, np.ndarray]:
-        """Seconds of each run in each round; one more round before them warms up."""
-        times: dict[str, list[float]] = {name: [] for name in runs}
-        for turn in range(self.rounds + 1):
-            for name, run in runs.items():
-                synchronise(self.device)
-                start = time.perf_counter()
-                run()
-                synchronise(self.device)
-                if turn:
-                    times[name].append(time.perf_counter() - start)
-        return {name: np.array(seconds) for name, seconds in times.items()}
 
-    def compare_with_backbone(self) -> None:
-        """Coarse network, selection, neighbours, refinement and paste against Swin-T alone."""
-        network = prepare(self.model, "fp32")
-        backbone = fold_for_inference(self.model).coarse_network.backbone
-        for size in (HD, UHD):
-            image = self.photo(size)
-            runs = {
-                "floor": partial(self.model.coarse_network.backbone.pyramid, image.contiguous()),
-                "our backbone": partial(backbone, image),
-                "coarse": partial(network.coarse, image),
-                "all": partial(network, image),
-            }
-            with forced_cells(network, *portrait_maps(cells_of(size), 7)):
-                times = self.alternate(runs)
-            print(f"{size[0]}x{size[1]}, 7 % unknown, fp32:")
-            for name, seconds in times.items():
-                ratios = [np.median(seconds / times[base]) for base in ("floor", "our backbone")]
-                print(
-                    f"  {name:14} {told(seconds)}   {ratios[0]:.2f} x timm's Swin-T"
-                    f"   {ratios[1]:.2f} x our backbone"
-                )
+def time_photo(_: MattingModel, rounds: int, checkpoints: Sequence[AnyPath]) -> None:
+    """From an array of 1080x1440 to its alpha, for each trained network."""
+    drawn = draw_portrait(np.random.default_rng(5), 1440).image
+    photo = np.ascontiguousarray(drawn[:, 180:1260])  # 1440 high, 1080 wide
+    runs = {}
+    for path in map(Path, checkpoints):
+        for precision in ("fp32", "bf16"):
+            network = prepare(load_model(path), precision)
+            runs[f"{path.name} {precision}"] = partial(predict_alpha, network, photo)
+    for name, seconds in alternate(runs, rounds).items():
+        print(f"  {name}: {told(seconds)}")
 
-    def time_regions(self) -> None:
-        """Refinement with its neighbour search, for 1,000 to 100,000 regions of an 8K photo."""
-        refinement = prepare(self.model, "fp32").refinement_network
-        assert refinement is not None
-        image, shape = self.photo(EIGHT_K), cells_of(EIGHT_K)
-        alpha = torch.rand(1, 1, *shape, device=self.device)
-        runs = {}
-        for count in (1_000, 3_000, 10_000, 30_000, 100_000):
-            band = portrait_maps(shape, 100 * count / (shape[0] * shape[1]))[1]
-            cells = torch.from_numpy(band)[None].to(self.device).nonzero()
-            runs[str(len(cells))] = partial(refinement, image, alpha, cells)
-        for name, seconds in self.alternate(runs).items():
-            each = 1e6 * np.array([np.median(seconds), seconds.min()]) / int(name)
-            print(f"  {name:>6} regions: {each[0]:.1f} us a region (least {each[1]:.1f})")
 
-    def time_photo(self) -> None:
-        """From an array of 1080x1440 to its alpha, for each trained network."""
-        drawn = draw_portrait(np.random.default_rng(5), 1440).image
-        photo = np.ascontiguousarray(drawn[:, 180:1260])  # 1440 high, 1080 wide
-        runs = {}
-        for path in map(Path, self.checkpoints):
-            for precision in ("fp32", "bf16"):
-                network = prepare(load_model(path, self.device), precision)
-                runs[f"{path.name} {precision}"] = partial(predict_alpha, network, photo)
-        for name, seconds in self.alternate(runs).items():
-            print(f"  {name}: {told(seconds)}")
+def compare_bf16(model: MattingModel, rounds: int, checkpoints: Sequence[AnyPath]) -> None:
+    """bf16 against our own float32: time at HD, and the alphas of a trained network."""
+    image, maps = make_photo(HD), portrait_maps(cells_of(HD), 7)
+    single, half = (prepare(model, precision) for precision in ("fp32", "bf16"))
+    runs = {
+        "fp32": partial(single, image),
+        "bf16": partial(half, image),
+        "fp32 coarse": partial(single.coarse, image),
+        "bf16 coarse": partial(half.coarse, image),
+    }
+    with forced_cells(single, *maps), forced_cells(half, *maps):
+        times = alternate(runs, rounds)
+    for part in ("", " coarse"):
+        ratio = np.median(times["fp32" + part] / times["bf16" + part])
+        print(f"  bf16{part:7} {told(times['bf16' + part])}, {ratio:.2f} x as fast as fp32")
+    if not checkpoints:
+        print("  bf16's difference: name a trained --checkpoint")
+        return
+    networks = [prepare(load_model(checkpoints[0]), precision) for precision in ("fp32", "bf16")]
+    differences, scores = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        generate(folder, num_train=0, num_test=8, size=768, seed=1, num_workers=0)
+        for sample in P3MDataset(folder, "P3M-500-NP"):
+            alphas = [predict_alpha(network, sample.image) for network in networks]
+            differences.append(np.abs(alphas[0] - alphas[1]).mean())
+            truth = sample.layer("alpha"), sample.layer("trimap")
+            scores.append([list(measure(alpha, *truth).values()) for alpha in alphas])
+    print(f"  bf16 - fp32: mean abs difference {np.mean(differences):.2e} (target 2e-3)")
+    before, after = np.mean(scores, axis=0)
+    print(f"  largest change of a mean metric: {100 * np.abs(after / before - 1).max():.2f} %")
 
-    def compare_bf16(self) -> None:
-        """bf16 against our own float32: time at HD, and the alphas of a trained network."""
-        image = self.photo(HD)
-        maps = portrait_maps(cells_of(HD), 7)
-        single, half = (prepare(self.model, precision) for precision in ("fp32", "bf16"))
-        with forced_cells(single, *maps), forced_cells(half, *maps):
-            times = self.alternate(
-                {
-                    "fp32": partial(single, image),
-                    "bf16": partial(half, image),
-                    "fp32 coarse": partial(single.coarse, image),
-                    "bf16 coarse": partial(half.coarse, image),
-                }
-            )
-        for part in ("", " coarse"):
-            ratio = np.median(times["fp32" + part] / times["bf16" + part])
-            print(f"  bf16{part:7} {told(times['bf16' + part])}, {ratio:.2f} x as fast as fp32")
-        if not self.checkpoints:
-            print("  bf16's difference: name a trained --checkpoint")
-            return
-        trained = load_model(self.checkpoints[0], self.device)
-        networks = [prepare(trained, precision) for precision in ("fp32", "bf16")]
-        differences, scores = [], []
-        with tempfile.TemporaryDirectory() as folder:
-            generate(Path(folder), num_train=0, num_test=8, size=768, seed=1, num_workers=0)
-            for sample in P3MDataset(Path(folder), "P3M-500-NP"):
-                assert sample.alpha is not None and sample.trimap is not None
-                alphas = [predict_alpha(network, sample.image) for network in networks]
-                differences.append(np.abs(alphas[0] - alphas[1]).mean())
-                found = [measure(alpha, sample.alpha, sample.trimap) for alpha in alphas]
-                scores.append([list(numbers.values()) for numbers in found])
-        print(f"  bf16 - fp32: mean abs difference {np.mean(differences):.2e} (target 2e-3)")
-        before, after = np.mean(scores, axis=0)
-        print(f"  largest change of a mean metric: {100 * np.abs(after / before - 1).max():.2f} %")
+
+def alternate(runs: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, np.ndarray]:
+    """Seconds of each run in each round; one more round before them warms up."""
+    times = np.empty((rounds + 1, len(runs)))
+    for turn in times:
+        for column, run in enumerate(runs.values()):
+            start = time.perf_counter()
+            run()
+            turn[column] = time.perf_counter() - start
+    return dict(zip(runs, times[1:].T, strict=True))
+
+
+def make_photo(size: tuple[int, int]) -> Tensor:
+    """(1, 3, H, W) in [0, 1], channels last, as inference gives it to the network."""
+    return torch.rand(1, *size, 3).permute(0, 3, 1, 2)
 
 
 def cells_of(size: tuple[int, int]) -> tuple[int, int]:
@@ -183,11 +165,11 @@ def told(seconds: np.ndarray) -> str:
     return f"{1000 * np.median(seconds):8.1f} ms (least {1000 * seconds.min():.1f})"
 
 
-SECTIONS: dict[str, Callable[[Bench], None]] = {
-    "ratio": Bench.compare_with_backbone,
-    "regions": Bench.time_regions,
-    "bf16": Bench.compare_bf16,
-    "photo": Bench.time_photo,
+SECTIONS: dict[str, Callable[[MattingModel, int, Sequence[AnyPath]], None]] = {
+    "ratio": compare_with_backbone,
+    "regions": time_regions,
+    "bf16": compare_bf16,
+    "photo": time_photo,
 }
 
 if __name__ == "__main__":

@@ -32,19 +32,14 @@ INTERVAL = 10  # steps; of the intervals the first warms up and does not count
 def main() -> None:
     parser = OneSentenceParser(__doc__)
     parser.add_argument("--crop_size", type=number(int, 64), default=384)
-    parser.add_argument("--portraits", type=number(int, 1), default=24, help="drawn to train on")
-    parser.add_argument("--steps", type=number(int, 2 * INTERVAL), default=4 * INTERVAL)
     args, flags = parser.parse_known_args()
-    flags = ["--log_every", str(INTERVAL), *flags]
-    curves = train_on_drawn(flags, args.crop_size, args.steps, args.portraits)
+    curves = train_on_drawn(["--log_every", str(INTERVAL), *flags], args.crop_size, 4 * INTERVAL)
     for name, values in curves.items():
         if name.startswith("speed/") or name == "train/refined_cells":
             print(f"{name.partition('/')[2]:20}{values[1:].mean():8.4g}")
 
 
-def train_on_drawn(
-    flags: Sequence[str], crop_size: int, steps: int, portraits: int = 24
-) -> dict[str, np.ndarray]:
+def train_on_drawn(flags: Sequence[str], crop_size: int, steps: int) -> dict[str, np.ndarray]:
     """Have train.py train on portraits drawn for the purpose.
 
     Args:
@@ -58,9 +53,7 @@ def train_on_drawn(
     """
     with tempfile.TemporaryDirectory() as folder:
         data, run, size = Path(folder, "data"), Path(folder, "run"), crop_size * 5 // 4
-        generate(
-            data, num_train=portraits, num_test=0, size=size, seed=0, num_workers=count_cores()
-        )
+        generate(data, num_train=24, num_test=0, size=size, seed=0, num_workers=count_cores())
         options = f"""
             --data_root {data} --train_dir {run} --crop_size {crop_size} --max_steps {steps}
             --val_every 0 --panel_every 0 --model_version demo --batch_size 8

@@ -27,7 +27,7 @@ PLACES = (
 def about(path: Path) -> str:
     """The first paragraph of a module's docstring, in one line."""
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    return " ".join(text.split("\n\n")[0].split())
+    return " ".join(text.partition("\n\n")[0].split())
 
 
 def lines() -> Iterator[str]:
@@ -37,24 +37,17 @@ def lines() -> Iterator[str]:
         folder = ROOT / place
         init = folder / "__init__.py"
         title = "Commands" if place == "." else place
-        yield f"## {title}" + (f": {about(init)}" if init.exists() else "")
-        yield ""
-        files = sorted(folder.glob("*.py") if place == "." else folder.rglob("*.py"))
-        for path in files:
+        yield f"## {title}" + (f": {about(init)}" if init.exists() else "") + "\n"
+        for path in sorted(folder.glob("*.py") if place == "." else folder.rglob("*.py")):
+            inner = path.relative_to(folder)
             name = path.relative_to(ROOT).as_posix()
-            if path.name == "__init__.py":
-                if path.parent != folder:
-                    yield f"- `{path.parent.relative_to(ROOT).as_posix()}/`: {about(path)}"
-            else:
-                depth = "  " * (len(path.relative_to(folder).parts) - 1)
-                yield f"{depth}- `{name}`: {about(path)}"
+            if inner.name != "__init__.py":
+                yield f"{'  ' * (len(inner.parts) - 1)}- `{name}`: {about(path)}"
+            elif path != init:
+                yield f"- `{name.removesuffix('__init__.py')}`: {about(path)}"
         yield ""
-
-
-def main() -> None:
-    PAGE.write_text("\n".join(lines()), encoding="utf-8")
-    print(PAGE)
 
 
 if __name__ == "__main__":
-    main()
+    PAGE.write_text("\n".join(lines()), encoding="utf-8")
+    print(PAGE)
