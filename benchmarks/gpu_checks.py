@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from benchmarks.bench_train import train_on_drawn
-from data.sample import Sample
+from data.folders import StoredSample
+from data.training_set import TrainingSet
 from DemoData.portrait import draw_portrait
 from engine.distributed import Processes
 from engine.profiling.measuring import measure_peak, measure_time, synchronise
@@ -27,7 +28,6 @@ from engine.training.step import train_step
 from models import CONFIGS, MattingModel, build_model, prepare
 from models.refinement import REGION
 from models.regions import nearest_cells
-from P3MData.data_loader import TrainingSet
 
 Figures = dict[str, float | str]
 CPU = torch.device("cpu")
@@ -159,8 +159,9 @@ def first_steps(bench: Bench) -> Figures:
     """The losses of 4 steps in float32, and how far they are from the CPU's."""
     side = 384 if bench.on_gpu else 128
     drawn = [draw_portrait(np.random.default_rng(seed), side) for seed in range(4)]
-    samples = [Sample("drawn", x.image, x.alpha, None, x.foreground, x.background) for x in drawn]
-    data = TrainingSet(samples, crop_size=side)
+    layers = ("image", "alpha", "foreground", "background")
+    read = [{name: getattr(portrait, name) for name in layers} for portrait in drawn]
+    data = TrainingSet([StoredSample("drawn", {}, read=each) for each in read], crop_size=side)
     words = {"train_dir": ".", "model_version": "demo", "precision": "fp32"}
     settings = RunSettings.of(words)
     losses = []
