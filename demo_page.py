@@ -27,6 +27,7 @@ from utils.images.metadata import read_metadata
 
 BACKGROUNDS = ("green", "white", "black", "blur:25", "blur:60")
 KEPT = 600  # seconds that uploads and results stay on the disk
+MAX_UPLOAD, MAX_PIXELS = 30 * 2**20, 25_000_000  # bytes and pixels of a photo
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,8 +36,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in")
     parser.add_argument("--port", type=int, default=7860)
     parser.add_argument("--gpus", type=int, nargs="*", help="the first is used; none: the CPU")
-    parser.add_argument("--max_upload", type=int, default=30, help="megabytes")
-    parser.add_argument("--max_pixels", type=int, default=25_000_000)
     return parser.parse_args()
 
 
@@ -49,60 +48,54 @@ def main() -> None:
 
             device = stack.enter_context(join(args.gpus)).device
         predictor, about = load_predictor(args.checkpoint, device=device, precision="auto")
-        page = build_page(predictor, about, args.max_pixels)
+        page = build_page(predictor, about)
         print(about)
-        launch(page, args.host, args.port, args.max_upload)
+        launch(page, args.host, args.port)
 
 
-def build_page(predictor: Predictor, about: str, max_pixels: int) -> Any:
+def build_page(predictor: Predictor, about: str) -> Any:
     """Return the page, a gradio.Blocks; one visitor's photo is worked on at a time.
 
     Raises:
         InputError: gradio is not installed.
     """
-    gr = import_gradio()
+    try:
+        import gradio as gr
+    except ImportError as error:
+        raise InputError("gradio is not installed; pip install -r requirements-page.txt") from error
 
     def show(path: str | None, background: str) -> tuple[Any, ...]:
         if path is None:
             return None, None, None
         try:
-            photo, layers = make_layers(predictor, Path(path), background, max_pixels)
+            photo, layers = make_layers(predictor, path, background)
         except InputError as error:
             # The visitor knows the photo, not where it lies here.
             raise gr.Error(str(error).replace(path, Path(path).name)) from error
         return (photo, layers["composite"]), layers["alpha"], layers["cutout"]
 
-    with gr.Blocks(
-        title="Portrait matting", analytics_enabled=False, delete_cache=(KEPT, KEPT)
-    ) as page:
+    options: dict[str, Any] = {"analytics_enabled": False, "delete_cache": (KEPT, KEPT)}
+    with gr.Blocks(title="Portrait matting", **options) as page:
         gr.Markdown(f"# Portrait matting\n{about}")
+        result: dict[str, Any] = {"format": "png", "interactive": False}
         with gr.Row():
             photo = gr.Image(
                 label="Photo", type="filepath", image_mode=None, sources=["upload", "clipboard"]
             )
-            slider = gr.ImageSlider(label="Photo and composite", format="png", interactive=False)
+            slider = gr.ImageSlider(label="Photo and composite", **result)
         background = gr.Radio(BACKGROUNDS, value="green", label="Background")
+        result["buttons"] = ["download", "fullscreen"]  # not gradio's that shares with the world
         with gr.Row():
-            result: dict[str, Any] = {  # without gradio's button that shares with the world
-                "format": "png",
-                "interactive": False,
-                "buttons": ["download", "fullscreen"],
-            }
             alpha = gr.Image(label="Alpha", **result)
             cutout = gr.Image(label="Cut-out", image_mode="RGBA", **result)
-        gr.on(
-            [photo.change, background.change],
-            show,
-            inputs=[photo, background],
-            outputs=[slider, alpha, cutout],
-            concurrency_limit=1,
-        )
+        changes, inputs = [photo.change, background.change], [photo, background]
+        gr.on(changes, show, inputs, [slider, alpha, cutout], concurrency_limit=1)
     page.queue(max_size=16)
     return page
 
 
 def make_layers(
-    predictor: Predictor, path: AnyPath, background: str, max_pixels: int
+    predictor: Predictor, path: AnyPath, background: str
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return the photo, and its alpha, cut-out and composite, in sRGB: the page names no profile.
 
@@ -111,36 +104,22 @@ def make_layers(
     """
     if background not in BACKGROUNDS:  # read_background would take a path on this machine, too
         raise InputError(f"background {background!r} is none of {', '.join(BACKGROUNDS)}")
-    photo = convert_colours(read_photo(path, max_pixels), read_metadata(path).icc, None)
+    photo = convert_colours(read_photo(path, MAX_PIXELS), read_metadata(path).icc, None)
     (matte,) = predictor([photo])
     maker = LayerMaker(["alpha", "cutout", "composite"], read_background(background))
     return photo, maker(photo, matte)
 
 
-def launch(page: Any, host: str, port: int, max_upload: int, **options: Any) -> Any:
+def launch(page: Any, host: str, port: int, **options: Any) -> None:
     """Serve the page until Ctrl-C; `options` go to gradio's launch()."""
-    theme = import_gradio().themes.Default(font="system-ui", font_mono="monospace")  # loads no font
+    from gradio.themes import Default
+
+    options |= {"server_name": host, "server_port": port, "max_file_size": MAX_UPLOAD}
+    theme = Default(font="system-ui", font_mono="monospace")  # loads no font
     try:
-        return page.launch(
-            server_name=host,
-            server_port=port,
-            max_file_size=max_upload * 2**20,
-            theme=theme,
-            share=False,
-            footer_links=[],
-            **options,
-        )
+        page.launch(theme=theme, share=False, footer_links=[], **options)
     except OSError as error:
         raise InputError(f"--port {port} of {host} can't be listened on: {error}") from error
-
-
-def import_gradio() -> Any:
-    """The module gradio; InputError if it is not installed."""
-    try:
-        import gradio
-    except ImportError as error:
-        raise InputError("gradio is not installed; pip install -r requirements-page.txt") from error
-    return gradio
 
 
 if __name__ == "__main__":

@@ -31,10 +31,13 @@ def address():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    page = demo_page.build_page(fake_predictor, "a fake", max_pixels=5000)
-    demo_page.launch(page, "127.0.0.1", port, 1, prevent_thread_lock=True, quiet=True)
-    yield f"http://127.0.0.1:{port}"
-    page.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo_page, "MAX_PIXELS", 5000)
+        patch.setattr(demo_page, "MAX_UPLOAD", 2**20)
+        page = demo_page.build_page(fake_predictor, "a fake")
+        demo_page.launch(page, "127.0.0.1", port, prevent_thread_lock=True, quiet=True)
+        yield f"http://127.0.0.1:{port}"
+        page.close()
 
 
 @pytest.fixture
@@ -51,7 +54,7 @@ def test_the_page_shows_colours_as_srgb(tmp_path):
     def predictor(photos, bits=None):
         return [SimpleNamespace(alpha=np.ones((24, 32), np.float32))]
 
-    photo, layers = demo_page.make_layers(predictor, tmp_path / "a.png", "white", 5000)
+    photo, layers = demo_page.make_layers(predictor, tmp_path / "a.png", "white")
     wanted = shown(Image.open(tmp_path / "a.png"))
     for picture in (photo, layers["cutout"][..., :3], layers["composite"]):
         assert np.abs(picture - wanted).max() <= 2
@@ -126,10 +129,10 @@ def test_only_this_machine_is_served_unless_told_otherwise(monkeypatch):
 
 def test_a_background_is_never_a_path_of_the_server(photo):
     with pytest.raises(InputError, match="none of green"):
-        demo_page.make_layers(fake_predictor, photo, str(photo), 5000)
+        demo_page.make_layers(fake_predictor, photo, str(photo))
 
 
 def test_a_port_in_use_is_one_sentence(address):
-    page = demo_page.build_page(fake_predictor, "a fake", max_pixels=5000)
+    page = demo_page.build_page(fake_predictor, "a fake")
     with pytest.raises(InputError, match="can't be listened on"):
-        demo_page.launch(page, "127.0.0.1", int(address.rsplit(":", 1)[1]), 1, quiet=True)
+        demo_page.launch(page, "127.0.0.1", int(address.rsplit(":", 1)[1]), quiet=True)
