@@ -15,7 +15,6 @@ from pathlib import Path
 from engine.export.export import export
 from engine.prediction.predictors import describe
 from models.checkpoint import DEFAULT_CHECKPOINT, model_from_checkpoint, read_checkpoint
-from models.config import CONFIGS
 from utils.arguments import OneSentenceParser
 from utils.errors import run_script
 from utils.files import keep_existing
@@ -34,7 +33,7 @@ def main() -> None:
     keep_existing(args.output, args.overwrite)
     checkpoint = read_checkpoint(args.checkpoint)
     model = model_from_checkpoint(checkpoint, args.checkpoint)
-    about = describe(args.checkpoint, checkpoint, model.config, CONFIGS)
+    about = describe(args.checkpoint, checkpoint, model.config)
     print(f"{about}\ntracing it takes about a minute")
     comparisons = export(model, args.output, about)
     for comparison in comparisons:

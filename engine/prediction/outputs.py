@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import zlib
 from collections.abc import Callable, Sequence
@@ -49,11 +50,7 @@ class LayerMaker:
     _solver: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __call__(
-        self,
-        photo: np.ndarray,
-        matte: Prediction,
-        name: str = "",
-        profile: bytes | None = None,
+        self, photo: np.ndarray, matte: Prediction, name: str = "", profile: bytes | None = None
     ) -> dict[str, np.ndarray]:
         """Make the layers; those with colours are in the photo's profile.
 
@@ -75,11 +72,11 @@ class LayerMaker:
             layers["trimap"] = matte.trimap
         if self.integer_bits is None:
             alpha, opacity = matte.alpha, to_integers(matte.alpha)
-            foreground = self.foreground(photo, alpha)
+            foreground = self._foreground(photo, alpha) if self.solve else photo
             if "foreground" in self.kinds:
                 layers["foreground"] = foreground
             if "cutout" in self.kinds:
-                layers["cutout"] = make_cutout(foreground, opacity)
+                layers["cutout"] = _make_cutout(foreground, opacity)
             if "composite" in self.kinds:
                 background = self.background(photo, alpha, name, profile)
                 layers["composite"] = composite(foreground, background, opacity)
@@ -90,16 +87,14 @@ class LayerMaker:
         """The alpha's bits if it is needed for nothing but to be written; None: as float32."""
         return self.bits if set(self.kinds) <= {"alpha", "trimap"} else None
 
-    def foreground(self, photo: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-        """Return the person's colours, (H, W, 3) uint8: solved, or the photo's own."""
-        if not self.solve:
-            return photo
+    def _foreground(self, photo: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        """The person's own colours, (H, W, 3) uint8."""
         with self._solver:
             foreground, _ = solve_fg_bg(photo / np.float32(255), alpha, method="ml")
         return to_integers(foreground)
 
 
-def make_cutout(foreground: np.ndarray, opacity: np.ndarray) -> np.ndarray:
+def _make_cutout(foreground: np.ndarray, opacity: np.ndarray) -> np.ndarray:
     """Join colours and alpha, both uint8, to (H, W, 4), and forget the scene that lies behind.
 
     Pixels that are transparent keep their colour only near the person, where a program that
@@ -113,15 +108,10 @@ def make_cutout(foreground: np.ndarray, opacity: np.ndarray) -> np.ndarray:
 def read_background(text: str, *, say: bool = False) -> Background:
     """Understand `--background`: a colour's name, #rrggbb, a photo, a folder, or blur:<pixels>.
 
-    A colour is one of sRGB; it and a photo are converted to the profile of the portrait.
-
-    A photo is scaled to cover the portrait and cut at its middle. Of a folder every portrait gets
-    one photo, the same in every run. blur:25 is the photo's own background behind a Gaussian of
-    sigma 25 pixels, with the person left out of the sum.
-
-    Args:
-        text: one of these.
-        say: print what a folder holds beside photos.
+    A colour is one of sRGB; it and a photo are converted to the profile of the portrait. A photo is
+    scaled to cover the portrait and cut at its middle. Of a folder every portrait gets one photo,
+    the same in every run; `say` prints what it holds beside photos. blur:25 is `blur_background`
+    of 25 pixels.
 
     Raises:
         InputError: none of these, or a folder without photos.
@@ -134,39 +124,28 @@ def read_background(text: str, *, say: bool = False) -> Background:
         colours = convert_colours(photo, read_metadata(picture).icc, profile)
         return fit_background(colours, size)
 
-    if path.is_dir():
-        if say:
+    if path.exists():
+        if path.is_dir() and say:
             tell_passed_over(path)
-        files = list_photos(path)
+        files = list_photos(path) if path.is_dir() else [path]
+        if path.is_file():
+            read_photo(path)  # what is wrong with it is said now
         return lambda photo, _, name, profile: fitted(
             files[zlib.crc32(os.fsencode(name)) % len(files)], photo.shape[:2], profile
         )
-    if path.is_file():
-        read_photo(path)  # what is wrong with it is said now
-        return lambda photo, _, __, profile: fitted(path, photo.shape[:2], profile)
-    if text.startswith("blur:"):
-        sigma = _blur_sigma(text)
-        return lambda photo, alpha, _, __: blur_background(photo, alpha, sigma)
+    blur = re.fullmatch(r"blur:(\d*\.?\d+)", text)
+    if blur and 0 < float(blur[1]) <= 1000:
+        return lambda photo, alpha, _, __: blur_background(photo, alpha, float(blur[1]))
     try:
         colour = np.array(ImageColor.getrgb(text)[:3], np.uint8)
     except (ValueError, OverflowError):  # the latter of rgb(300,0,0)
         raise InputError(
             f"--background {text!r} is neither a colour (green, #00ff00), nor a photo or folder "
-            "that is there, nor blur:<pixels>"
+            "that is there, nor blur:<pixels, up to 1000>"
         ) from None
     return lambda photo, _, __, profile: np.broadcast_to(
         convert_colours(colour[None, None], None, profile), photo.shape
     )
-
-
-def _blur_sigma(text: str) -> float:
-    try:
-        sigma = float(text.removeprefix("blur:"))
-    except ValueError:
-        sigma = 0.0
-    if not 0 < sigma <= 1000:
-        raise InputError(f"--background {text} needs a number of pixels up to 1000, as in blur:25")
-    return sigma
 
 
 def blur_background(photo: np.ndarray, alpha: np.ndarray, sigma: float) -> np.ndarray:

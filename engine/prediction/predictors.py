@@ -5,7 +5,7 @@ torch is imported only where it is used, so that an .onnx runs without it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from models import MattingConfig
 
+# A predictor that takes max_area, a line that says what the model is, and the area it asks for.
+Loaded = tuple[Callable[..., Sequence[Prediction]], str, int | None]
+
 
 def needs_torch(path: AnyPath | None) -> bool:
     """Whether a checkpoint of this name runs with PyTorch."""
@@ -36,7 +39,7 @@ def load_predictor(
     precision: str,
     max_area: str | None = None,
 ) -> tuple[Predictor, str]:
-    """Load a checkpoint.
+    """Load a checkpoint; returns the predictor, and one line that says what the model is.
 
     Args:
         path: ours (.pth, .safetensors), the authors' .pth, or an .onnx from export_onnx.py; None:
@@ -46,35 +49,28 @@ def load_predictor(
         max_area: HD, 4K, none or pixels, to which larger photos are shrunk for the network; None:
             as the checkpoint asks.
 
-    Returns:
-        the predictor, and one line that says what the model is.
-
     Raises:
         MissingError: no such file.
-        InputError: it is no checkpoint, max_area is something else, or ONNX Runtime is not
-            installed.
+        InputError: no checkpoint, no such max_area, or ONNX Runtime is not installed.
     """
-    chosen = parse_area(max_area) if max_area else None
-    load: Callable[..., Any] = _load_torch if needs_torch(path) else _load_onnx
-    run, about, area = load(path, device, precision)
-    area = chosen if max_area else area
+    if path is None or needs_torch(path):
+        run, about, area = _load_torch(path, device, precision)
+    else:
+        run, about, area = _load_onnx(path, precision)
+    area = parse_area(max_area) if max_area else area
     if area is not None:
         about += f"; it sees at most {area / 1e6:.2g} megapixels"
     return partial(run, max_area=area), about
 
 
-def _load_torch(
-    path: AnyPath | None, device: torch.device | None, precision: str
-) -> tuple[Callable[..., list[Prediction]], str, int | None]:
-    """A predictor that takes max_area, its line, and the area it asks for."""
-    from models import CONFIGS, prepare
+def _load_torch(path: AnyPath | None, device: torch.device | None, precision: str) -> Loaded:
+    from models import prepare
     from models.checkpoint import DEFAULT_CHECKPOINT, model_from_checkpoint, read_checkpoint
     from models.inference import predict_batch
 
     path = path or DEFAULT_CHECKPOINT
     checkpoint = read_checkpoint(path)
-    model = model_from_checkpoint(checkpoint, path).to(device or "cpu")
-    network = prepare(model, precision)
+    network = prepare(model_from_checkpoint(checkpoint, path).to(device or "cpu"), precision)
 
     def predict(photos: list[np.ndarray], **options: Any) -> list[Prediction]:
         height, width = photos[0].shape[:2]
@@ -82,34 +78,31 @@ def _load_torch(
         with memory_told(what, "lower --batch_size or --max_area, or use the CPU, --gpus alone"):
             return predict_batch(network, photos, **options)
 
-    return predict, describe(path, checkpoint, network.config, CONFIGS), network.max_area
+    return predict, describe(path, checkpoint, network.config), network.max_area
 
 
-def _load_onnx(
-    path: AnyPath, _: torch.device | None, precision: str
-) -> tuple[Callable[..., list[Prediction]], str, int | None]:
-    """As _load_torch; photos go through one after the other."""
+def _load_onnx(path: AnyPath, precision: str) -> Loaded:
     if precision not in ("auto", "fp32"):
         raise InputError(f"{path} computes in fp32; leave --precision {precision} out")
     session = open_onnx(path)
     facts = session.get_modelmeta().custom_metadata_map
     stride = int(facts.get("stride", 128))  # files of before it was noted are all of 128
 
-    def predict_one(
-        photo: np.ndarray, bits: int | None = None, max_area: int | None = None
-    ) -> Prediction:
-        fitted, fit = fit_photo(photo, stride, max_area=max_area)
-        image = np.ascontiguousarray(fitted.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
-        alphas, classes = session.run(None, {"image": image})
-        if not np.isfinite(alphas).all():
-            raise InputError(
-                f"{path} gives an alpha that is not finite (NaN or infinite); export another"
-                " checkpoint with export_onnx.py"
-            )
-        return fit.prediction(alphas[0, 0], classes[0], bits=bits)
-
-    def predict(photos: list[np.ndarray], **options: Any) -> list[Prediction]:
-        return [predict_one(photo, **options) for photo in photos]
+    def predict(
+        photos: list[np.ndarray], *, bits: int | None = None, max_area: int | None
+    ) -> list[Prediction]:
+        predictions = []
+        for photo in photos:
+            fitted, fit = fit_photo(photo, stride, max_area=max_area)
+            image = fitted.transpose(2, 0, 1)[None].astype(np.float32, "C") / np.float32(255)
+            alphas, classes = session.run(None, {"image": image})
+            if not np.isfinite(alphas).all():
+                raise InputError(
+                    f"{path} gives an alpha that is not finite (NaN or infinite); export another"
+                    " checkpoint with export_onnx.py"
+                )
+            predictions.append(fit.prediction(alphas[0, 0], classes[0], bits=bits))
+        return predictions
 
     area = int(facts["max_area"]) if "max_area" in facts else None
     return predict, f"{path}, by ONNX Runtime: {facts.get('about', '')}", area
@@ -130,10 +123,9 @@ def open_onnx(path: AnyPath) -> Any:
         import onnxruntime
     except ImportError as error:
         raise InputError(f"{path} needs: pip install -r requirements-export.txt") from error
+    providers = onnxruntime.get_available_providers()
     try:
-        session = onnxruntime.InferenceSession(
-            str(path), providers=onnxruntime.get_available_providers()
-        )
+        session = onnxruntime.InferenceSession(str(path), providers=providers)
     except Exception as error:  # ONNX Runtime's own exceptions share no narrower base
         raise InputError(f"{path} is no network that ONNX Runtime can read") from error
     names = [tensor.name for tensor in (*session.get_inputs(), *session.get_outputs())]
@@ -142,18 +134,14 @@ def open_onnx(path: AnyPath) -> Any:
     return session
 
 
-def describe(
-    path: AnyPath, checkpoint: Mapping[str, Any], config: MattingConfig, known: Mapping[str, Any]
-) -> str:
-    """Say in one line what a model is: its own words, or configuration, steps and training data."""
-    about = checkpoint.get("about")
-    if isinstance(about, str):
-        return f"{path}: {about}"
-    names = [name for name, other in known.items() if other == config]
+def describe(path: AnyPath, checkpoint: Mapping[str, Any], config: MattingConfig) -> str:
+    """Say in one line what a model is: its own words, or configuration and steps."""
+    from models import CONFIGS
+
+    if isinstance(checkpoint.get("about"), str):
+        return f"{path}: {checkpoint['about']}"
+    names = [name for name, other in CONFIGS.items() if other == config]
     facts = [f"configuration {names[0]}" if names else "a configuration of its own"]
     if isinstance(checkpoint.get("step"), int):
         facts.append(f"{checkpoint['step']} steps")
-    arguments = checkpoint.get("arguments")
-    if isinstance(arguments, Mapping) and arguments.get("data_root"):
-        facts.append(f"trained on {arguments['data_root']}")
     return f"{path}: {', '.join(facts)}"

@@ -88,7 +88,7 @@ def test_blurred_background_holds_nothing_of_the_person(portrait):
 
 
 @pytest.mark.parametrize(
-    "text", ["grean", "#12", "rgb(300,0,0)", "blur:", "blur:-3", "nowhere.jpg"]
+    "text", ["grean", "#12", "rgb(300,0,0)", "blur:", "blur:-3", "blur:2000", "nowhere.jpg"]
 )
 def test_backgrounds_that_are_none(text):
     with pytest.raises(InputError, match=re.escape(text)):
