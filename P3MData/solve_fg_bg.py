@@ -29,7 +29,7 @@ from utils.arguments import OneSentenceParser
 from utils.errors import InputError, run_script
 from utils.files import AnyPath
 from utils.foreground import METHODS
-from utils.images import list_layer, pair_by_stem, read_size
+from utils.images import list_images, pair_by_stem, read_size
 
 
 def solve_dataset(
@@ -66,7 +66,7 @@ def cache_dataset(root: AnyPath, num_workers: int | None = None) -> list[str]:
     pictures = [
         (layer, path)
         for layer in KEPT
-        for path in list_layer(layers[layer], commands.get(layer)).values()
+        for path in list_images(layers[layer], command=commands.get(layer)).values()
     ]
     jobs = [(layer, path) for layer, path in pictures if not has_raw(path)]
     size = sum((1 if layer == "alpha" else 3) * math.prod(read_size(p)) for layer, p in jobs) / 1e9

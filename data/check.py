@@ -10,7 +10,7 @@ from data.folders import check_sizes, check_trimap, read_layer
 from utils.arguments import OneSentenceParser
 from utils.errors import InputError
 from utils.files import AnyPath
-from utils.images import list_layer, match_stems, read_size, tell_passed_over
+from utils.images import list_images, match_stems, read_size, tell_passed_over
 from utils.parallel import map_files
 
 
@@ -38,7 +38,7 @@ def inspect_folders(
     for layer, folder in folders.items():
         tell_passed_over(folder)
         try:
-            layers[layer] = list_layer(folder, (made_by or {}).get(layer))
+            layers[layer] = list_images(folder, command=(made_by or {}).get(layer))
         except InputError as error:
             faults.append(str(error))
     pairs, missing = match_stems(layers)

@@ -98,9 +98,7 @@ def measure(
         SAD_TRIMAP, MSE_TRIMAP, MAD_TRIMAP   the same with p set to 1 where the trimap is foreground
                 and to 0 where it is background; the means are over the number of unknown pixels
         SAD_FG, SAD_BG   sum |p - a| / 1000 over the trimap's foreground, over its background
-        GRAD    see gradient_error
-        CONN    see connectivity_error
-        IoU     see overlap
+        GRAD, CONN, IoU   see gradient_error, connectivity_error, overlap
 
     All are 0 where the alpha is perfect, but IoU is 1.
 
@@ -110,7 +108,7 @@ def measure(
             differently.
         true: (H, W) true alpha, likewise.
         trimap: (H, W) uint8 0/128/255.
-        columns: names out of METRICS; those of PUBLISHED if not given.
+        columns: names out of METRICS.
 
     Returns:
         The values by name, in the order of the list above.
@@ -125,12 +123,10 @@ def measure(
             raise InputError(
                 f"the predicted alpha is {size_text(pred)} but the {name} is {size_text(layer)}"
             )
-    foreground, background, unknown = (
-        trimap == kind for kind in (Trimap.FOREGROUND, Trimap.BACKGROUND, Trimap.UNKNOWN)
-    )
-    if not np.all(foreground | background | unknown):
+    parts = [trimap == kind for kind in (Trimap.FOREGROUND, Trimap.BACKGROUND, Trimap.UNKNOWN)]
+    if not np.logical_or.reduce(parts).all():
         raise InputError(f"the trimap holds {np.unique(trimap)[:5]}; only 0, 128 and 255 may occur")
-    comparison = Comparison(pred, true, foreground, background, unknown)
+    comparison = Comparison(pred, true, *parts)
     scores = {name: float(METRICS[name](comparison)) for name in columns}
     if "CONN" in scores:
         scores["CONN"] = scores.pop("CONN")  # callers know it after GRAD, CSVs have it before
@@ -138,11 +134,7 @@ def measure(
 
 
 def overlap(pred: np.ndarray, true: np.ndarray) -> float:
-    """IoU of {alpha > 0.5}: 0 to 1, and 1 where both are empty.
-
-    Args:
-        pred, true: (H, W), uint8, uint16 or float in [0, 1].
-    """
+    """IoU of {alpha > 0.5}: 0 to 1, and 1 where both are empty; (H, W), types as for measure."""
     a, b = to_unit(pred, "the prediction") > 0.5, to_unit(true, "the true alpha") > 0.5
     either = np.count_nonzero(a | b)
     return np.count_nonzero(a & b) / either if either else 1.0
@@ -154,15 +146,12 @@ def size_text(array: np.ndarray) -> str:
 
 
 def gradient_error(pred: np.ndarray, true: np.ndarray) -> float:
-    """GRAD: sum of (|grad p| - |grad a|)^2, divided by 10.
+    """GRAD: sum of (|grad p| - |grad a|)^2, divided by 10; of (H, W) float64 in [0, 1].
 
     The gradients are Gaussian derivatives with sigma 1.4 in float32, not normalised (Rhemann et al.
     2009, section 3.2, as P3M's evaluation computes it). The code of Deep Image Matting, and
     MMEditing's after it, scale the filters to unit energy, sum over unknown pixels only and divide
     by 1000: the numbers have nothing in common but the name.
-
-    Args:
-        pred, true: (H, W) float64 in [0, 1].
     """
     difference = _gradient_magnitude(pred)
     difference -= _gradient_magnitude(true)
@@ -185,12 +174,11 @@ def connectivity_error(pred: np.ndarray, true: np.ndarray) -> float:
     first i at which it lies outside, 1 if it never does; a threshold without any component is
     passed over. Then phi = 1 - d [d >= 0.15] with d = p - l, and the same for a (Rhemann et al.
     2009, section 3.2, as P3M's evaluation computes it). It sums over the whole photo, where the
-    code of Deep Image Matting sums over unknown pixels only.
+    code of Deep Image Matting sums over unknown pixels only; the trimap has no part in it.
 
     So an empty prediction scores 0, the best value, as it does in the published code: no threshold
     has a component, every level stays 1, nothing lies above its level, and phi is 1 everywhere. An
-    empty true alpha does the same, and so do two alphas that share no pixel of 0.1 or more. The
-    trimap has no part in it: one that is unknown everywhere gives the same CONN as any other.
+    empty true alpha does the same, and so do two alphas that share no pixel of 0.1 or more.
 
     Args:
         pred, true: (H, W) float64 in [0, 1].
@@ -216,13 +204,9 @@ def _connectedness(alpha: np.ndarray, level: np.ndarray) -> np.ndarray:
 
 
 def largest_component(mask: np.ndarray) -> np.ndarray | None:
-    """The largest 4-connected component of a mask, of equally large ones the first in raster order.
+    """(H, W) bool: the largest 4-connected component of such a mask; None if that is empty.
 
-    Args:
-        mask: (H, W) bool.
-
-    Returns:
-        (H, W) bool, or None if the mask is empty.
+    Of equally large ones it is the first in raster order.
     """
     count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=4, ltype=cv2.CV_32S)
     if count == 1:  # label 0 is the background
@@ -234,11 +218,8 @@ def largest_component(mask: np.ndarray) -> np.ndarray | None:
         return inside
     areas = np.bincount(labels.ravel())
     areas[0] = 0
-    largest = np.flatnonzero(areas == areas.max())
-    if len(largest) > 1:  # OpenCV promises no order of labels
-        flat = labels.ravel()
-        largest = flat[np.isin(flat, largest).argmax()][None]
-    return labels == largest[0]
+    among_largest = np.isin(labels, np.flatnonzero(areas == areas.max()))
+    return labels == labels.ravel()[among_largest.argmax()]  # OpenCV promises no order of labels
 
 
 def to_unit(alpha: np.ndarray, name: str) -> np.ndarray:
@@ -250,14 +231,11 @@ def to_unit(alpha: np.ndarray, name: str) -> np.ndarray:
 
 
 def check_alpha(alpha: np.ndarray, name: str) -> None:
-    """Refuse what can't be measured.
-
-    Args:
-        alpha: (H, W) uint8, uint16, or float that lies in [0, 1] already.
-        name: what the error message calls it.
+    """Refuse what can't be measured, by `name`.
 
     Raises:
-        InputError: other shapes and types, values that are not finite or lie outside [0, 1].
+        InputError: it is not (H, W) or no uint8, uint16 or float, or it holds values that are not
+            finite or, of floats, lie outside [0, 1].
     """
     if alpha.ndim != 2 or alpha.size == 0:
         raise InputError(f"{name} has shape {alpha.shape}; an alpha is (height, width)")
@@ -268,8 +246,7 @@ def check_alpha(alpha: np.ndarray, name: str) -> None:
             f"{name} is of type {alpha.dtype}; give uint8 (0 to 255), uint16 (0 to 65535) or "
             "float (0 to 1)"
         )
-    bad = alpha.size - int(np.count_nonzero(np.isfinite(alpha)))
-    if bad:
+    if bad := alpha.size - int(np.count_nonzero(np.isfinite(alpha))):
         share = "all" if bad == alpha.size else f"{bad} of {alpha.size}"
         raise InputError(f"{name} holds NaN or infinity at {share} pixels; nothing can be measured")
     low, high = float(alpha.min()), float(alpha.max())

@@ -3,9 +3,7 @@
 from utils.images.area import pad_to_multiple, resize_antialiased
 from utils.images.files import (
     KINDS,
-    MAX_PIXELS,
     list_images,
-    list_layer,
     list_photos,
     match_stems,
     pair_by_stem,

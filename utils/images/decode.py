@@ -28,13 +28,14 @@ FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "HEIF", "AVIF")  
 NAMES = "JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC or AVIF"
 BROKEN = (OSError, SyntaxError, EOFError, IndexError, TypeError, struct.error, zlib.error)
 UNREADABLE = (*BROKEN, ValueError, KeyError, ArithmeticError)  # what metadata may raise
+MAX_PIXELS = 150_000_000  # a medium-format camera's photo; more is a mistake or a bomb
 FLOAT_TOLERANCE = 1e-6  # what float32 may end outside [0, 1]
 ORIENTATION, WIDTH, HEIGHT, PHOTOMETRIC = 0x0112, 0x0100, 0x0101, 0x0106  # tags of EXIF and TIFF
 _UNDO = "FLIP_LEFT_RIGHT ROTATE_180 FLIP_TOP_BOTTOM TRANSPOSE ROTATE_270 TRANSVERSE ROTATE_90"
 TURNS = {number: Image.Transpose[name] for number, name in enumerate(_UNDO.split(), 2)}
 
 
-def open_header(path: AnyPath, max_pixels: int) -> Image.Image:
+def open_header(path: AnyPath, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Open a photo of at most so many pixels without decoding it; to be used in `guard`."""
     _load_plugin(path)
     picture = Image.open(path)
@@ -51,7 +52,7 @@ def open_header(path: AnyPath, max_pixels: int) -> Image.Image:
 
 
 def open_picture(
-    path: AnyPath, max_pixels: int, *, eighth: bool = False, floats: bool = False
+    path: AnyPath, max_pixels: int = MAX_PIXELS, *, eighth: bool = False, floats: bool = False
 ) -> Image.Image:
     """Decode a photo, the first of several, and turn it as its EXIF orientation says.
 
@@ -168,7 +169,7 @@ def _as_16_bits(picture: Image.Image, path: AnyPath, floats: bool) -> Image.Imag
     return deep
 
 
-def read_exactly(path: AnyPath, max_pixels: int) -> np.ndarray:
+def read_exactly(path: AnyPath) -> np.ndarray:
     """Read what a file stores, upright: (H, W), (H, W, 3) RGB or, of a cut-out, (H, W, 4).
 
     Returns:
@@ -177,12 +178,12 @@ def read_exactly(path: AnyPath, max_pixels: int) -> np.ndarray:
     Raises:
         MissingError, InputError: as `open_picture`.
     """
-    picture = open_picture(path, max_pixels, floats=True)
+    picture = open_picture(path, floats=True)
     if picture.mode[0] in "IF":
         return np.asarray(picture)
     if picture.mode in ("1", "L") and not picture.has_transparency_data:
         return np.array(picture.convert("L"))
-    with guard(path), open_header(path, max_pixels) as header:
+    with guard(path), open_header(path) as header:
         tiles = getattr(header, "tile", ())  # of WebP and others there may be none
         if not any(";16" in str(tile[3]) for tile in tiles):
             return np.array(picture.convert("RGBA" if picture.has_transparency_data else "RGB"))

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from utils.errors import InputError, MissingError, listing
 from utils.files import AnyPath, atomic_path
 from utils.images.decode import (
     KINDS,
+    MAX_PIXELS,
     as_rgb,
     guard,
     open_header,
@@ -21,8 +23,6 @@ from utils.images.decode import (
 from utils.images.encode import encode_image
 from utils.images.metadata import Metadata
 
-SHOWN_ENDINGS = 10
-MAX_PIXELS = 150_000_000  # a medium-format camera's photo; more is a mistake or a bomb
 GREY_TOLERANCE = 8  # levels that the channels of a grey picture stored as colour JPEG may differ
 
 
@@ -37,8 +37,7 @@ def read_photo(path: AnyPath, max_pixels: int = MAX_PIXELS, *, eighth: bool = Fa
         eighth: read a JPEG at an eighth of its size, which takes half the time.
 
     Raises:
-        MissingError: if there is no such file.
-        InputError: if it is broken or of no such kind, its ending belies it, or it is too large.
+        MissingError, InputError: if it is missing, broken, of no such kind, or too large.
     """
     return as_rgb(open_picture(path, max_pixels, eighth=eighth))
 
@@ -62,7 +61,7 @@ def read_mask(path: AnyPath, *, cutouts: bool) -> np.ndarray:
         MissingError, InputError: as `read_photo`; and if the mask has colours, a cut-out is opaque
             everywhere, or the mask opaque nowhere near (see `refuse_faint`).
     """
-    mask = read_exactly(path, MAX_PIXELS)
+    mask = read_exactly(path)
     if mask.shape[2:] == (4,):
         mask, opaque = np.ascontiguousarray(mask[..., 3]), np.iinfo(mask.dtype).max
         if not cutouts or mask.min() == opaque:
@@ -79,13 +78,9 @@ def read_mask(path: AnyPath, *, cutouts: bool) -> np.ndarray:
 def refuse_faint(mask: np.ndarray, path: AnyPath) -> None:
     """Refuse whole numbers that were stored with more bits than they have: 1, 8, 10 or 12.
 
-    Args:
-        mask: (H, W) of any type.
-        path: it was read from; for the message.
-
     Raises:
-        InputError: no pixel reaches more than 1/255 of the type's range, but some are not 0; or
-            the highest of 16 bits is that of 10 or 12.
+        InputError: no pixel of (H, W) reaches more than 1/255 of the type's range, but some are not
+            0; or the highest of 16 bits is that of 10 or 12. It names the path.
     """
     if mask.dtype.kind != "u":
         return
@@ -102,7 +97,7 @@ def read_rgba(path: AnyPath) -> np.ndarray:
         MissingError, InputError: as `read_photo`; and if it has no alpha channel, or one that is
             opaque nowhere near.
     """
-    cutout = read_exactly(path, MAX_PIXELS)
+    cutout = read_exactly(path)
     if cutout.shape[2:] != (4,):
         raise InputError(f"{path} has no alpha channel; expected an RGBA cut-out")
     refuse_faint(cutout[..., 3], path)
@@ -115,7 +110,7 @@ def read_size(path: AnyPath) -> tuple[int, int]:
     Raises:
         MissingError, InputError: as `read_photo`, as far as the header tells.
     """
-    with guard(path), open_header(path, MAX_PIXELS) as picture:
+    with guard(path), open_header(path) as picture:
         return upright_size(picture)
 
 
@@ -137,25 +132,28 @@ def write_image(path: AnyPath, image: np.ndarray, metadata: Metadata | None = No
 
 
 def list_photos(
-    folder: AnyPath, endings: Sequence[str] = KINDS, *, empty: bool = False
+    folder: AnyPath,
+    endings: Sequence[str] = KINDS,
+    *,
+    empty: bool = False,
+    command: str | None = None,
 ) -> list[Path]:
-    """Return the files of a folder that have one of `endings`, sorted by stem.
+    """The files of a folder that have one of `endings`, sorted by stem.
 
-    Folders, and files whose names begin with a dot (unfinished writes, finder droppings), don't
-    count.
+    Folders, and files whose names begin with a dot (unfinished writes), don't count.
 
     Args:
         empty: whether the folder may be missing or hold no image.
+        command: that makes the folder; an error names it.
 
     Raises:
-        MissingError: if there is no such folder.
-        InputError: if it is a file or holds no image.
+        MissingError, InputError: there is no such folder, it is a file, or it holds no image.
     """
     folder = Path(folder)
-    if empty and not folder.exists():
-        return []
     if not folder.exists():
-        raise MissingError(f"no folder {folder}")
+        if empty:
+            return []
+        raise MissingError(f"no folder {folder}" + (f"; make it: {command}" if command else ""))
     if not folder.is_dir():
         raise InputError(f"{folder} is a file; expected a folder of images")
     images = (p for p in folder.iterdir() if p.suffix.lower() in endings and p.name[0] != ".")
@@ -165,19 +163,11 @@ def list_photos(
     return sorted(paths, key=lambda path: (path.stem, path.name))
 
 
-def list_images(
-    folder: AnyPath, endings: Sequence[str] = KINDS, *, empty: bool = False
-) -> dict[str, Path]:
-    """As `list_photos`, by stem.
-
-    Raises:
-        MissingError, InputError: as `list_photos`; and if two images share a stem.
-    """
-    paths = list_photos(folder, endings, empty=empty)
+def list_images(folder: AnyPath, endings: Sequence[str] = KINDS, **options: Any) -> dict[str, Path]:
+    """As `list_photos`, by stem; InputError, too, if two images share a stem."""
+    paths = list_photos(folder, endings, **options)
     found = {path.stem: path for path in paths}
-    if twins := [
-        f"{path.name} and {found[path.stem].name}" for path in paths if path != found[path.stem]
-    ]:
+    if twins := [f"{p.name} and {found[p.stem].name}" for p in paths if p != found[p.stem]]:
         raise InputError(f"{folder} has two images of one stem: {listing(twins)}; remove one")
     return found
 
@@ -194,19 +184,11 @@ def pair_by_stem(
         MissingError, InputError: as `list_images`; and if any file lacks a partner (named).
     """
     commands = made_by or {}
-    layers = {layer: list_layer(folder, commands.get(layer)) for layer, folder in folders.items()}
+    layers = {k: list_images(folder, command=commands.get(k)) for k, folder in folders.items()}
     pairs, faults = match_stems(layers)
     if faults:
         raise InputError(listing(faults))
     return pairs
-
-
-def list_layer(folder: AnyPath, command: str | None) -> dict[str, Path]:
-    """As `list_images`; if there is no such folder, the error names the command that makes it."""
-    try:
-        return list_images(folder)
-    except MissingError as error:
-        raise MissingError(f"{error}; make it: {command}" if command else str(error)) from None
 
 
 def match_stems(
@@ -220,32 +202,21 @@ def match_stems(
             pairs[stem] = paths
             continue
         others = (files for files in layers.values() if stem not in files)
-        lacking = (Path(next(iter(files.values()))).parent for files in others)
-        names = ", ".join(map(str, lacking))
+        names = ", ".join(str(Path(next(iter(files.values()))).parent) for files in others)
         faults.append(f"{next(iter(paths.values()))} has no partner of that stem in {names}")
     return pairs, faults
 
 
 def tell_passed_over(folder: AnyPath, endings: Sequence[str] = KINDS) -> None:
-    """Print how many files of a folder have none of `endings`, by ending, if there are any.
-
-    Hidden files and folders in it don't count; what is no folder has none.
-    """
+    """Print how many files of a folder have none of `endings`; what is no folder has none."""
     files = Path(folder).iterdir() if Path(folder).is_dir() else ()
     others = (file for file in files if file.suffix.lower() not in endings)
     print_counts(folder, (file for file in others if file.is_file()))
 
 
 def print_counts(place: AnyPath, files: Iterable[AnyPath]) -> None:
-    """Print one line, "passed over in PLACE: 3 .txt, 1 .pdf", if there are files.
-
-    Hidden ones, whose names begin with a dot, don't count.
-    """
+    """Print "passed over in PLACE: 3 .txt, 1 .pdf" if there are files that are not hidden."""
     shown = (file for file in map(Path, files) if file.name[:1] != ".")
-    counts = Counter(file.suffix.lower() or "without an ending" for file in shown)
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    parts = [f"{count} {ending}" for ending, count in ordered[:SHOWN_ENDINGS]]
-    if more := sum(count for _, count in ordered[SHOWN_ENDINGS:]):
-        parts.append(f"{more} of other endings")
-    if parts:
-        print(f"passed over in {place}: {', '.join(parts)}", flush=True)
+    endings = sorted(file.suffix.lower() or "without an ending" for file in shown)
+    if parts := [f"{count} {ending}" for ending, count in Counter(endings).most_common()]:
+        print(f"passed over in {place}: {listing(parts, ', ')}", flush=True)

@@ -1,7 +1,6 @@
 """What a photo's file says beside its pixels, and what of it a file made from it may repeat."""
 
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +48,7 @@ def read_metadata(path: AnyPath) -> Metadata:
     Of a broken profile one sentence tells.
     """
     try:
-        with open_header(path, sys.maxsize) as picture:
+        with open_header(path) as picture:
             if has_broken_profile(picture):
                 what = f"the colour profile of {path} can't be used"
                 say_once(f"note: {what}; its colours are taken as sRGB")
