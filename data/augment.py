@@ -23,24 +23,16 @@ CELLS = 32  # along a side; the smooth map is computed at their centres and then
 
 @dataclass(frozen=True)
 class Ranges:
-    """How far a sample may be changed, to both sides; the defaults are the paper's.
+    """How far a sample may be changed, to both sides; the defaults are the paper's."""
 
-    Attributes:
-        rotation, shear: degrees.
-        shift: of the crop's side.
-        roam: whether an enlarged photo's crop may lie anywhere in it.
-        brightness, contrast, saturation: share of the whole.
-        hue: of a turn.
-    """
-
-    rotation: float = 5.0
-    shear: float = 5.0
-    shift: float = 0.1
-    roam: bool = False
-    brightness: float = 0.2
+    rotation: float = 5.0  # degrees
+    shear: float = 5.0  # degrees
+    shift: float = 0.1  # of the crop's side
+    roam: bool = False  # whether an enlarged photo's crop may lie anywhere in it
+    brightness: float = 0.2  # this and the next two: share of the whole
     contrast: float = 0.1
     saturation: float = 0.1
-    hue: float = 0.1
+    hue: float = 0.1  # of a turn
 
 
 RANGES = {
@@ -53,15 +45,11 @@ RANGES = {
 
 @dataclass(frozen=True)
 class Warp:
-    """Where the pixels of a crop come from.
+    """Where the pixels of a crop come from."""
 
-    Attributes:
-        matrix: (2, 3) float64; (x, y, 1) of a crop's pixel centre to (x, y) in the photo.
-        bend: (BEND_POINTS ** 2, 2) float64, (x, y) displacement of the control points before the
-            matrix, as a share of the crop's side, row by row; None for none.
-    """
-
-    matrix: np.ndarray
+    matrix: np.ndarray  # (2, 3) float64; (x, y, 1) of a crop's pixel centre to (x, y) in the photo
+    # (BEND_POINTS ** 2, 2) float64, (x, y) displacement of the control points before the matrix, as
+    # a share of the crop's side, row by row
     bend: np.ndarray | None = None
 
 
@@ -82,24 +70,26 @@ def sample_warp(
         scale: of V2 and strong, smallest and largest, times the scale at which the photo covers
             the crop.
     """
+    if version not in RANGES:
+        raise ValueError(f"augmentation is {version!r}; expected one of {', '.join(RANGES)}")
     if version == "V1":
-        return _sample_square(rng, alpha, size)
-    if version in RANGES:
-        return _sample_affine(rng, alpha.shape, size, scale, RANGES[version])
-    raise ValueError(f"augmentation is {version!r}; expected one of {', '.join(RANGES)}")
+        matrix, bend = _sample_square(rng, alpha, size), None
+    else:
+        matrix, bend = _sample_affine(rng, alpha.shape, size, scale, RANGES[version])
+    flip = np.array([[-1, 0, size[1] - 1], [0, 1, 0], [0, 0, 1]])
+    return Warp((matrix @ (flip if rng.random() < 0.5 else np.eye(3)))[:2], bend)
 
 
-def _sample_square(rng: np.random.Generator, alpha: np.ndarray, size: tuple[int, int]) -> Warp:
+def _sample_square(
+    rng: np.random.Generator, alpha: np.ndarray, size: tuple[int, int]
+) -> np.ndarray:
     H, W = alpha.shape
     side = min(int(rng.choice(V1_SIDES)), H, W)
     soft = np.flatnonzero((alpha > 0) & (alpha < 255))
     pick = int(soft[rng.integers(len(soft))]) if len(soft) else int(rng.integers(H * W))
-    top, left = (
-        np.clip(centre - side // 2, 0, length - side)
-        for centre, length in zip(divmod(pick, W), (H, W), strict=True)
-    )
-    inward = _scaling(side / size[1], side / size[0])
-    return Warp((_shift(left, top) @ inward @ _sample_flip(rng, size))[:2])
+    y, x = divmod(pick, W)
+    left, top = np.clip((x - side // 2, y - side // 2), 0, (W - side, H - side))
+    return _shift(left, top) @ _scaling(side / size[1], side / size[0])
 
 
 def _sample_affine(
@@ -108,7 +98,7 @@ def _sample_affine(
     size: tuple[int, int],
     scales: tuple[float, float],
     ranges: Ranges,
-) -> Warp:
+) -> tuple[np.ndarray, np.ndarray]:
     (H, W), (h, w) = photo, size
     zoom = rng.uniform(*scales)
     scale = zoom * max(h / H, w / W)
@@ -116,20 +106,16 @@ def _sample_affine(
     turn, shear = np.radians(rng.uniform(-1, 1, 2) * (ranges.rotation, ranges.shear))
     reach = max(ranges.shift, (zoom - 1) / 2) if ranges.roam else ranges.shift
     move = rng.uniform(-reach, reach, 2) * (w, h)
-    rotation = np.array(
-        [[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]]
-    )
-    skew = np.array([[1, np.tan(shear), 0], [0, 1, 0], [0, 0, 1]])
+    c, s = np.cos(turn), np.sin(turn)
     outward = (
         _shift(w / 2 + move[0], h / 2 + move[1])
-        @ rotation
-        @ skew
+        @ np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+        @ np.array([[1, np.tan(shear), 0], [0, 1, 0], [0, 0, 1]])
         @ np.diag([scale * aspect, scale / aspect, 1])
         @ _shift(-W / 2, -H / 2)
     )
     centres = _shift(-0.5, -0.5) @ np.linalg.inv(outward) @ _shift(0.5, 0.5)
-    bend = rng.normal(0, BEND_SIGMA, (BEND_POINTS**2, 2))
-    return Warp((centres @ _sample_flip(rng, size))[:2], bend)
+    return centres, rng.normal(0, BEND_SIGMA, (BEND_POINTS**2, 2))
 
 
 def sample_window(
@@ -138,11 +124,9 @@ def sample_window(
     """Draw a window of the crop's aspect in a scene (H, W): rows, columns, whether mirrored."""
     (H, W), (h, w) = photo, size
     scale = max(h / H, w / W) * rng.uniform(1, V2_SCALE[1])
-    left, top = rng.random(2) * (W - w / scale, H - h / scale)
-    rows, columns = (
-        slice(round(start), round(start) + max(1, round(side / scale)))
-        for start, side in ((top, h), (left, w))
-    )
+    left, top = np.round(rng.random(2) * (W - w / scale, H - h / scale)).astype(int).tolist()
+    rows = slice(top, top + max(1, round(h / scale)))
+    columns = slice(left, left + max(1, round(w / scale)))
     return rows, columns, bool(rng.random() < 0.5)
 
 
@@ -170,31 +154,22 @@ def apply_warp(
     source = source_map(Warp(matrix[:2], warp.bend), size)
     # What lies beyond is added first: looked up for each pixel, it takes twice the time.
     edges = np.vstack([*source[[0, -1]], *source[:, [0, -1]].swapaxes(0, 1)])
-    left, top = np.maximum(2 - np.floor(edges.min(0)), 0).astype(int).tolist()
-    beyond = np.ceil(edges.max(0)) + 3 - (W // factor, H // factor)
-    right, bottom = np.maximum(beyond, 0).astype(int).tolist()
+    left, top = 2 - np.floor(edges.min(0))
+    right, bottom = np.ceil(edges.max(0)) + 3 - (W // factor, H // factor)
+    beyond = [max(0, int(margin)) for margin in (top, bottom, left, right)]
     # Fixed-point maps once, instead of once a layer.
     places, parts = cv2.convertMaps(source, np.empty(0, np.float32), cv2.CV_16SC2)
-    places = cv2.add(places, np.array((left, top, 0, 0), np.float64))
+    places = cv2.add(places, np.array((beyond[2], beyond[0], 0, 0), np.float64))
 
-    def cut(*names: str) -> np.ndarray:
-        extended = [_shrink(layers[name], factor) for name in names]
-        if left or top or right or bottom:
-            empty = [alone and name == "alpha" for name in names]
-            borders = [cv2.BORDER_CONSTANT if e else cv2.BORDER_REFLECT_101 for e in empty]
-            extended = [
-                cv2.copyMakeBorder(layer, top, bottom, left, right, border)
-                for layer, border in zip(extended, borders, strict=True)
-            ]
-        layer = cv2.merge(extended) if len(names) > 1 else extended[0]
+    def cut(name: str) -> np.ndarray:
+        layer = _shrink(layers[name], factor)
+        if any(beyond):
+            empty = alone and name == "alpha"
+            border = cv2.BORDER_CONSTANT if empty else cv2.BORDER_REFLECT_101
+            layer = cv2.copyMakeBorder(layer, *beyond, border)
         return cv2.remap(layer, places, parts, cv2.INTER_LINEAR)
 
-    if not layers.keys() >= {"foreground", "alpha"}:
-        return {name: cut(name) for name in layers}
-    both = cut("foreground", "alpha")  # four channels take no longer than three
-    crop = {name: cut(name) for name in layers.keys() - {"foreground", "alpha"}}
-    crop["foreground"] = cv2.cvtColor(both, cv2.COLOR_RGBA2RGB)
-    return crop | {"alpha": cv2.extractChannel(both, 3)}
+    return {name: cut(name) for name in layers}
 
 
 def _shrink(layer: np.ndarray, factor: int) -> np.ndarray:
@@ -216,7 +191,7 @@ def source_map(warp: Warp, size: tuple[int, int]) -> np.ndarray:
     h, w = size
     if h % CELLS or w % CELLS:
         raise ValueError(f"crop is {h}x{w}; both sides must be multiples of {CELLS}")
-    points = _cell_centres() * (w, h) - 0.5
+    points = CENTRES * (w, h) - 0.5
     if warp.bend is not None:
         points = points + _bend_basis() @ warp.bend * (w, h)
     source = points @ warp.matrix[:, :2].T + warp.matrix[:, 2]
@@ -227,10 +202,13 @@ def source_map(warp: Warp, size: tuple[int, int]) -> np.ndarray:
     return fine[rows : rows + h, columns : columns + w]
 
 
-def _cell_centres() -> np.ndarray:
-    """((CELLS + 2) ** 2, 2): (x, y) as shares of the side, row by row, one more on each side."""
-    centres = (np.arange(CELLS + 2) - 0.5) / CELLS
-    return np.stack(np.meshgrid(centres, centres), axis=2).reshape(-1, 2)
+def _grid(places: np.ndarray) -> np.ndarray:
+    """(n * n, 2): (x, y) of all pairs of n places, row by row."""
+    return np.stack(np.meshgrid(places, places), axis=2).reshape(-1, 2)
+
+
+# Of the cells, as shares of the side, one more on each side.
+CENTRES = _grid((np.arange(CELLS + 2) - 0.5) / CELLS)
 
 
 @lru_cache(maxsize=1)
@@ -239,13 +217,12 @@ def _bend_basis() -> np.ndarray:
 
     A thin-plate spline is linear in the displacements, and its control points never move.
     """
-    control = np.linspace(0, 1, BEND_POINTS)
-    control = np.stack(np.meshgrid(control, control), axis=2).reshape(-1, 2)
+    control = _grid(np.linspace(0, 1, BEND_POINTS))
     n = len(control)
     system = np.zeros((n + 3, n + 3))
     system[:n] = _plate(control, control)
     system[n:, :n] = system[:n, n:].T
-    return _plate(_cell_centres(), control) @ np.linalg.inv(system)[:, :n]
+    return _plate(CENTRES, control) @ np.linalg.inv(system)[:, :n]
 
 
 def _plate(points: np.ndarray, control: np.ndarray) -> np.ndarray:
@@ -269,9 +246,8 @@ def sample_colours(
     if grey_share and rng.random() < grey_share:
         saturation = 0.0
     hue = rng.uniform(-ranges.hue, ranges.hue) * 2 * np.pi
-    turn = np.array(
-        [[1, 0, 0], [0, np.cos(hue), -np.sin(hue)], [0, np.sin(hue), np.cos(hue)]]
-    ) * np.array([[1], [saturation], [saturation]])
+    c, s = saturation * np.cos(hue), saturation * np.sin(hue)
+    turn = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
     matrix = contrast * brightness * (np.linalg.inv(YIQ) @ turn @ YIQ)
     return np.hstack([matrix, np.full((3, 1), (1 - contrast) * brightness)])
 
@@ -291,9 +267,3 @@ def _shift(x: float, y: float) -> np.ndarray:
 def _scaling(x: float, y: float) -> np.ndarray:
     """Scale about the corner, between coordinates that are whole at pixel centres."""
     return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
-
-
-def _sample_flip(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
-    return (
-        np.array([[-1, 0, size[1] - 1], [0, 1, 0], [0, 0, 1]]) if rng.random() < 0.5 else np.eye(3)
-    )
