@@ -6,7 +6,7 @@ Knows neither torch nor ONNX: the network is whatever `Predictor` it is given.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -112,7 +112,9 @@ def _write_layers(layers: LayerMaker, outcome: Outcome) -> Outcome:
     return Outcome(job)
 
 
-def map_ahead(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
+def map_ahead(
+    function: Callable[[T], R], items: Iterable[T], workers: int
+) -> Generator[R, None, None]:
     """`map` in threads, in order; at most twice as many items as workers are under way."""
     pool = ThreadPoolExecutor(workers)
     waiting: deque[Future[R]] = deque()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
 
 import numpy as np
 
@@ -40,27 +39,6 @@ class Look:
 
 
 PLAIN = Look()
-
-
-class Reader(Protocol):
-    """Frames of one size, in order, once.
-
-    Attributes:
-        name: for messages.
-        size: (height, width), upright.
-        rate: frames a second, on average.
-        count: of the frames, as far as the file tells; 0 if it doesn't.
-        look: how the frames are to be shown.
-    """
-
-    name: str
-    size: tuple[int, int]
-    rate: Fraction
-    count: int
-    look: Look
-
-    def __iter__(self) -> Iterator[Frame]:
-        """Yield the frames; InputError where the video changes its size."""
 
 
 def have_pyav() -> bool:

@@ -58,7 +58,15 @@ def open_container(path: AnyPath, tell: Tell | None = None) -> Any:
 
 
 class VideoReader:
-    """A video file; see utils.video.frame.Reader."""
+    """A video's frames of one size, in order, once; InputError where it changes its size.
+
+    Attributes:
+        name: for messages.
+        size: (height, width), upright.
+        rate: frames a second, on average.
+        count: of the frames, as far as the file tells; 0 if it doesn't.
+        look: how the frames are to be shown.
+    """
 
     def __init__(self, path: AnyPath, container: Any, tell: Tell) -> None:
         self.name = str(path)
