@@ -18,6 +18,7 @@ from models.inference import predict
 from utils.errors import InputError
 from utils.files import AnyPath, atomic_path
 from utils.images import pad_to_multiple
+from utils.trimap import Trimap
 
 OPSET = 20
 TOLERANCE = 1e-3  # of alpha, between the exported network and PyTorch
@@ -116,6 +117,6 @@ def _plain_photo(model: MattingModel) -> np.ndarray:
     network = prepare(model, "fp32")
     for colour in itertools.product((0, 128, 255), repeat=3):
         photo = np.full((model.stride, model.stride, 3), colour, np.uint8)
-        if predict(network, photo).cells == 0:
+        if Trimap.UNKNOWN not in predict(network, photo).trimap:
             break
     return photo
