@@ -203,7 +203,7 @@ def nearest_cells_unrolled(
     order = (seen >= 0).cumsum(dim=1)
     # Those that are no neighbours share one more slot. torch.where would copy a number to the GPU.
     slot = (order - 1).masked_fill((seen < 0) | (order > num_neighbours), num_neighbours)
-    near = seen.new_zeros(len(cells), num_neighbours + 1).scatter(1, slot, seen)
+    near = torch.zeros_like(seen[:, : num_neighbours + 1]).scatter(1, slot, seen)
     near = near[:, :num_neighbours]
     dummy = cells[:, 0] < 0
     lacking = (order[:, -1] < others.clamp(max=num_neighbours)) & ~dummy
