@@ -1,11 +1,6 @@
 """Which devices a script runs on, and its processes: alone, started by torchrun, or starting them.
 
-A script with several GPUs calls `launch` before anything else, and every process `join`:
-
-    if several := gpus_to_launch(args.gpus):
-        return launch(several)
-    with join(args.gpus) as processes:
-        ...
+A script calls `launch` for the GPUs of `gpus_to_launch`, if there are any, else `join`.
 """
 
 from __future__ import annotations
@@ -42,7 +37,7 @@ class Processes:
         count: number of processes, 1 without torch.distributed.
         device: where this process computes.
         meeting, waiting: process groups on the CPU, for exchanges within PATIENCE and for waiting
-            UNLIMITED; None alone, and for torch.distributed's default.
+            UNLIMITED; None alone.
     """
 
     rank: int
@@ -68,33 +63,15 @@ class Processes:
         return values
 
     def from_main(self, function: Callable[[], Item]) -> Item:
-        """What `function` returns in the main process, on every process, however long it takes.
-
-        Raises:
-            InputError, OSError: in the main process, as `function` does; the others leave quietly,
-                with the status that goes with it.
-        """
-        value, error = None, None
-        if self.is_main:
-            try:
-                value = function()
-            except (InputError, OSError) as mistake:
-                error = mistake
+        """What `function` returns in the main process, on every process, however long it takes."""
+        value = function() if self.is_main else None
         if self.waiting:
             dist.barrier(self.waiting)
-        value, failed = self.gather((value, error is not None))[0]
-        if error:
-            raise error
-        if failed:
-            raise SystemExit(2)
-        return cast(Item, value)
+        return cast(Item, self.gather(value)[0])
 
     def any(self, flag: bool) -> bool:
         """Whether some process has the flag set. Costs no synchronisation of the GPU."""
-        raised = torch.tensor(int(flag))
-        if self.count > 1:
-            dist.all_reduce(raised, op=dist.ReduceOp.MAX, group=self.meeting)
-        return bool(raised)
+        return any(self.gather(flag))
 
 
 def under_torchrun() -> bool:
@@ -114,9 +91,7 @@ def choose_gpus(gpus: Sequence[int] | None) -> list[int]:
     for gpu in gpus:
         if not 0 <= gpu < available:
             there = f"has GPUs 0 to {available - 1}" if available else "has no GPU PyTorch can use"
-            raise InputError(
-                f"--gpus {gpu}: this machine {there}; leave --gpus out to use what there is"
-            )
+            raise InputError(f"--gpus {gpu}: this machine {there}; leave --gpus out")
     if len(set(gpus)) < len(gpus):
         raise InputError(f"--gpus {' '.join(map(str, gpus))}: a GPU is named twice")
     return list(gpus)
@@ -129,10 +104,9 @@ def gpus_to_launch(gpus: Sequence[int] | None) -> list[int]:
 
 
 def launch(gpus: Sequence[int]) -> int:
-    """Run this script again, with the same arguments, once for each GPU; return its exit status.
+    """Run this script again by torchrun, once for each GPU; return its exit status.
 
-    Goes through torch.distributed.run. The processes tell of their own errors, so what it says and
-    raises when one of them fails, or at Ctrl-C, is turned into an exit status.
+    The processes tell of their own errors, so what torchrun says of them is left out.
     """
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -147,28 +121,27 @@ def launch(gpus: Sequence[int]) -> int:
     except SignalException as stop:
         return 128 + int(stop.sigval)
     except ChildFailedError as error:
-        rank, failure = min(error.failures.items(), key=_how_telling)
+        # The first one killed, else the first that failed; last what torchrun itself stopped.
+        found = [
+            (f.exitcode == -signal.SIGTERM, f.exitcode > 0, f.timestamp, rank)
+            for rank, f in error.failures.items()
+        ]
+        rank = min(found)[-1]
+        failure = error.failures[rank]
         if failure.exitcode < 0:  # it could tell nothing
             print(f"error: process {rank} was killed by {failure.signal_name()}", file=sys.stderr)
         return abs(failure.exitcode)
     return 0
 
 
-def _how_telling(failed: tuple[int, Any]) -> tuple[int, int]:
-    """Orders the failures of one run: the cause first, then what torchrun stopped because of it."""
-    code = failed[1].exitcode
-    return (2 if code == -signal.SIGTERM else int(code > 0), failed[1].timestamp)
-
-
 @contextmanager
 def join(gpus: Sequence[int] | None) -> Iterator[Processes]:
     """Take this process's place: its device, and the process group where torchrun started it.
 
-    Where there are several, whatever ends one of them ends all, and the first one tells of it.
+    There, whatever ends one process ends all, by SystemExit, and the first one tells of it.
 
     Raises:
         InputError: for a GPU that does not exist, or more processes than GPUs on this machine.
-        SystemExit: for any error inside, where torchrun started this process.
     """
     chosen = choose_gpus(gpus)
     if not under_torchrun():
@@ -211,9 +184,8 @@ def _tell_once(error: Exception, rank: int, store: dist.Store) -> int:
     reason = "lost another one: it was killed, or its machine is gone"
     if "Timed out" in str(error):
         minutes = PATIENCE.total_seconds() / 60
-        reason = f"waited more than {minutes:g} minutes for another one: see whether it hangs, or"
-        reason += " reads from a far slower disk"
-    print(f"error: process {rank} {reason}", file=sys.stderr, flush=True)
+        reason = f"waited more than {minutes:g} minutes for another one: see whether it hangs"
+    tell(InputError(f"process {rank} {reason}"))
     return 2
 
 
@@ -221,7 +193,7 @@ def use_device(gpus: Sequence[int], local_rank: int) -> torch.device:
     """The device of this machine's process number `local_rank`; there float32 is what it says.
 
     Raises:
-        InputError: if there are fewer GPUs than processes.
+        InputError: there are fewer GPUs than processes.
     """
     # PyTorch would run convolutions in TF32, which keeps 10 bits of the 23.
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
@@ -229,18 +201,14 @@ def use_device(gpus: Sequence[int], local_rank: int) -> torch.device:
         return torch.device("cpu")
     if local_rank >= len(gpus):
         raise InputError(
-            f"at least {local_rank + 1} processes were started for {len(gpus)} GPU(s); start"
-            " torchrun with --nproc_per_node of at most that many"
+            f"more processes than GPUs ({len(gpus)}); lower torchrun's --nproc_per_node"
         )
     torch.cuda.set_device(gpus[local_rank])
     return torch.device("cuda", gpus[local_rank])
 
 
 def seed_run(seed: int, device: torch.device) -> None:
-    """Set the random state of the start, and make a CPU repeat itself bit for bit.
-
-    Not a GPU: some backward passes have no such kernels there.
-    """
+    """Set the random state of the start, and make a CPU repeat itself bit for bit; a GPU can't."""
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(device.type == "cpu")
     # A guard that costs 7 %, for memory that nothing here reads.

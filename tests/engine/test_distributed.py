@@ -80,21 +80,19 @@ def test_one_process_agrees_with_itself():
 def test_what_the_main_process_finds_reaches_all(monkeypatch):
     device = torch.device("cpu")
     assert Processes(0, 1, device).from_main(lambda: 3) == 3
-    monkeypatch.setattr(Processes, "gather", lambda self, value: [(4, False), value])
+    monkeypatch.setattr(Processes, "gather", lambda self, value: [4, value])
     assert Processes(1, 2, device).from_main(lambda: pytest.fail("not here")) == 4
 
 
-def test_a_mistake_that_the_main_process_finds_is_told_once(monkeypatch):
+def test_a_mistake_that_the_main_process_finds_is_told_once(tmp_path):
     def mistake():
         raise InputError("no such folder")
 
-    device = torch.device("cpu")
-    with pytest.raises(InputError, match="no such folder"):
-        Processes(0, 1, device).from_main(mistake)
-    monkeypatch.setattr(Processes, "gather", lambda self, value: [(None, True), value])
-    with pytest.raises(SystemExit) as leaving:
-        Processes(1, 2, device).from_main(mistake)
-    assert leaving.value.code == 2
+    def main():
+        with join([]) as processes:
+            processes.from_main(mistake)
+
+    assert fork_two(main, tmp_path / "said") == ([2, 2], "error: no such folder\n")
 
 
 def fail_in(rank, error, *, others=lambda processes: processes.gather(None)):
