@@ -10,10 +10,10 @@ A portrait folder for --portraits holds image/ and alpha/, paired by file name.
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import torch
 
-from data.folders import FolderDataset
-from data.training_set import TrainingSet
 from engine.distributed import Processes, gpus_to_launch, join, launch, seed_run
 from engine.training.arguments import RunSettings, parse_arguments
 from engine.training.data import (
@@ -38,45 +38,31 @@ def main() -> int:
     settings = parse_arguments(__doc__)
     keep_freed_memory()
     dataset, validation = open_training_set(settings), open_validation_set(settings)
-    gpus = settings.run.gpus
-    if several := gpus_to_launch(gpus):
-        check_split(dataset, settings.data, len(several))
+    if several := gpus_to_launch(settings.run.gpus):
+        check_split(settings.data, len(several))
         return launch(several)
-    with join(gpus) as processes:
-        return run(settings, processes, dataset, validation)
+    with join(settings.run.gpus) as processes:
+        seed_run(settings.run.seed, processes.device)
+        for own in open_portraits(settings.data):
+            processes.from_main(own.solve)
+        folder = RunFolder(settings.plain() | {"portraits_found": len(dataset.samples)})
+        state = begin(settings, processes, folder)
+        batches = make_batches(dataset, settings, processes, state.step)
+        set_training(state.model, settings.network)
+        network = make_network(state.model, processes, compile=settings.optimisation.compile)
+        if processes.is_main:
+            describe(settings, processes, state, len(dataset.samples))
+            tell_leftovers(dataset, settings.data)
+        processes.from_main(folder.begin)
+        logger = folder.logger if processes.is_main else None
+        watch = Watch(logger, state.step, settings.data.batch_size, folder.arguments)
+        with closing(watch):
+            return Training(
+                state, network, batches, settings, processes, folder, watch, validation
+            ).run()
 
 
-def run(
-    settings: RunSettings,
-    processes: Processes,
-    dataset: TrainingSet,
-    validation: FolderDataset | None,
-) -> int:
-    """Train in this process, together with its siblings; return the exit status."""
-    seed_run(settings.run.seed, processes.device)
-    for own in open_portraits(settings.data):
-        processes.from_main(own.solve)
-    portraits = len(dataset.samples)
-    arguments = settings.plain() | {"portraits_found": portraits}
-    folder = RunFolder(arguments)
-    state = begin(settings, processes, folder, portraits)
-    batches = make_batches(dataset, settings, processes, state.step)
-    set_training(state.model, settings.network)
-    network = make_network(state.model, processes, compile=settings.optimisation.compile)
-    if processes.is_main:
-        describe(settings, processes, state, portraits)
-        tell_leftovers(dataset, settings.data)
-    processes.from_main(folder.begin)
-    logger = folder.logger if processes.is_main else None
-    with Watch(logger, state.step, settings.data.batch_size, arguments) as watch:
-        return Training(
-            state, network, batches, settings, processes, folder, watch, validation
-        ).run()
-
-
-def begin(
-    settings: RunSettings, processes: Processes, folder: RunFolder, portraits: int
-) -> RunState:
+def begin(settings: RunSettings, processes: Processes, folder: RunFolder) -> RunState:
     """A new run's state, or with --resume the newest checkpoint's.
 
     Raises:
@@ -93,15 +79,14 @@ def begin(
     state = make_state(model, settings.optimisation, processes.device)
     if checkpoint:
         state.restore(checkpoint)
-        record = checkpoint["arguments"]
-        before = record.get("portraits_found") if isinstance(record, dict) else None
-        if before not in (None, portraits) and processes.is_main:
-            print(f"note: there were {before} portraits, now {portraits}: their order is another")
-    if state.step >= last:
-        raise InputError(
-            f"{settings.run.train_dir} has done {state.step} steps already; to go on, give a larger"
-            f" --max_steps than {last}"
+        before, now = (
+            x.get("portraits_found") for x in (checkpoint["arguments"], folder.arguments)
         )
+        if before not in (None, now) and processes.is_main:
+            print(f"note: there were {before} portraits, now {now}: their order is another")
+    if state.step >= last:
+        done = f"{settings.run.train_dir} has done {state.step} steps already"
+        raise InputError(f"{done}; to go on, give a larger --max_steps than {last}")
     return state
 
 
@@ -113,9 +98,8 @@ def describe(settings: RunSettings, processes: Processes, state: RunState, portr
     precision = resolve_precision(settings.optimisation.precision, device, training=True)
     print(
         f"training {settings.network.model_version} ({parameters:.2f} M parameters) on {name},"
-        f" {processes.count} process(es), {precision}\n"
-        f"{portraits} portraits, steps {state.step} to {settings.run.max_steps};"
-        f" watch: tensorboard --logdir {settings.run.train_dir}/logger",
+        f" {processes.count} process(es), {precision}\n{portraits} portraits, steps {state.step} to"
+        f" {settings.run.max_steps}; watch: tensorboard --logdir {settings.run.train_dir}/logger",
         flush=True,
     )
 

@@ -130,18 +130,13 @@ def open_validation_set(settings: RunSettings) -> FolderDataset | None:
         ) from error
 
 
-def check_split(dataset: TrainingSet, data: Data, processes: int) -> None:
+def check_split(data: Data, processes: int) -> None:
     """Raise InputError if `processes` processes can't share the batches evenly."""
-    batch_size, pieces = data.batch_size, processes * data.accumulate
-    if len(dataset.samples) < processes:
+    pieces = processes * data.accumulate
+    if data.batch_size % pieces:
         raise InputError(
-            f"there are {processes} processes, but only {len(dataset.samples)} portrait(s) to"
-            " train on; use fewer --gpus"
-        )
-    if batch_size % pieces:
-        raise InputError(
-            f"--batch_size {batch_size} can't be split evenly over {processes} process(es) times"
-            f" --accumulate {data.accumulate}; give a multiple of {pieces}"
+            f"--batch_size {data.batch_size} can't be split evenly over {processes} process(es)"
+            f" times --accumulate {data.accumulate}; give a multiple of {pieces}"
         )
 
 
@@ -151,9 +146,9 @@ def make_batches(
     """This process's share of the batches from step number `step` on, in --accumulate parts each.
 
     Raises:
-        InputError: as `check_split`.
+        InputError: they can't be shared evenly.
     """
-    check_split(dataset, settings.data, processes.count)
+    check_split(settings.data, processes.count)
     batch_size, pieces = settings.data.batch_size, processes.count * settings.data.accumulate
     # Every process's share, so that a batch holds the same samples however many share it.
     start, end = step * batch_size, settings.run.max_steps * batch_size
@@ -218,8 +213,7 @@ def deaths_told() -> Iterator[None]:
 
 
 def count_workers(wanted: int | None, processes: Processes) -> int:
-    """Data processes of this process: as told, else one a core; on a CPU, whose cores the network
-    needs itself, one for four."""
+    """Data processes of this process: as told, else one a core; on a CPU one for four cores."""
     if wanted is not None:
         return wanted
     cores = max(1, count_cores() // processes.count)

@@ -5,15 +5,13 @@
     <train_dir>/logger/best.pth           the weights that validated best, alone
     <train_dir>/logger/events...          TensorBoard
 
-Random states and the position in the data are kept as what they follow from: the seed and the step
-(`seed_step`; step number s takes the samples from s * batch_size on).
+Random states and the position in the data follow from the seed and the step.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,7 +61,7 @@ class RunState:
 
 
 class RunFolder:
-    """A run's folder on disk. Only the main process writes to it.
+    """A run's folder on disk, to which only the main process writes.
 
     Args:
         arguments: the run's values as JSON knows them; stored here and in each checkpoint.
@@ -88,16 +86,11 @@ class RunFolder:
     def save(self, state: RunState) -> None:
         """Write a checkpoint, then remove those that are neither new enough nor to be kept."""
         path = self.path(state.step)
-        save_checkpoint(
-            path,
-            state.model,
-            optimizer=state.optimizer.state_dict(),
-            scaler=state.scaler.state_dict(),
-            **({"ema": state.averaged.module.state_dict()} if state.averaged else {}),
-            step=state.step,
-            best=state.best,
-            arguments=self.arguments,
-        )
+        parts: dict[str, Any] = {"optimizer": state.optimizer, "scaler": state.scaler}
+        parts |= {"ema": state.averaged.module} if state.averaged else {}
+        states = {name: part.state_dict() for name, part in parts.items()}
+        facts = {"step": state.step, "best": state.best, "arguments": self.arguments}
+        save_checkpoint(path, state.model, **states, **facts)
         for old in self._checkpoints()[: -self.arguments["keep_last"]]:
             if int(old.stem) % self.arguments["keep_every"] and old != path:
                 old.unlink(missing_ok=True)
@@ -153,21 +146,3 @@ def read_arguments(train_dir: AnyPath) -> dict[str, Any]:
         return {**json.loads(path.read_text(encoding="utf-8"))}
     except (ValueError, TypeError) as error:  # the latter: it is JSON, but no table
         raise InputError(f"{path} is no table in JSON ({error}); restore a backup") from error
-
-
-class StopRequest:
-    """Notes the first Ctrl-C or SIGTERM in a `with` block, so that the loop can save and leave."""
-
-    received: int | None = None  # its number
-
-    def __enter__(self) -> StopRequest:
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        self._before = {number: signal.signal(number, self._note) for number in numbers}
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, frame: object) -> None:
-        self.received = self.received or number

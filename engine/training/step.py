@@ -26,8 +26,7 @@ class Verdict:
     """Whether a step went well: copied to the host while the device works on the next one.
 
     Args:
-        step: its number.
-        names: of its samples in this process.
+        step: its number; `names` are of its samples in this process.
         values: (2,) the loss and the norm of its gradient, on the device.
         skips: whether the optimizer sorts out gradients that are not finite by itself.
     """

@@ -90,10 +90,8 @@ class Watch:
             self.writer.add_image("panel", draw_panel(done), step)
             self.writer.flush()
 
-    def __enter__(self) -> Watch:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
+    def close(self) -> None:
+        """Close the event file."""
         if self.writer:
             self.writer.close()
 

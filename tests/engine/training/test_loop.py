@@ -410,7 +410,7 @@ def test_a_signal_during_validation_saves_too(run, data_root, tmp_path, monkeypa
         os.kill(os.getpid(), signal.SIGTERM)
         return measure(*values)
 
-    monkeypatch.setattr("engine.training.validation.measure", interrupted)
+    monkeypatch.setattr("engine.training.loop.measure", interrupted)
     assert run(tmp_path / "run", root=root, val_every=2, save_every=100) == 128 + signal.SIGTERM
     assert "stopped by SIGTERM after step 2" in capsys.readouterr().out
     assert read_checkpoint(tmp_path / "run/logger/0000000002.pth")["step"] == 2
@@ -598,7 +598,7 @@ def test_a_step_too_large_for_memory_is_told(run, tmp_path, monkeypatch):
 
 def test_a_photo_too_large_to_validate_on_is_told_and_the_step_is_saved(run, tmp_path, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(InputError) as told:
-        patch.setattr("engine.training.validation.predict_at", out_of_memory)
+        patch.setattr("engine.training.loop.predict_at", out_of_memory)
         run(tmp_path, val_every=2, save_every=100)
     assert str(told.value) == (
         "c, to validate on, does not fit into the GPU's memory; go on with --resume --val_every 0"
@@ -626,7 +626,7 @@ class Overflowing:
 
 
 def test_a_validation_that_overflows_is_told_and_left_out(run, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("engine.training.validation.prepare", Overflowing())
+    monkeypatch.setattr("engine.training.loop.prepare", Overflowing())
     assert run(tmp_path / "run", val_every=3) == 0
     said = [line for line in capsys.readouterr().err.splitlines() if "validation" in line]
     assert len(said) == 1
@@ -642,7 +642,7 @@ def test_a_validation_that_overflows_in_one_process_goes_on_in_both(
 ):
     root = with_a_second_photo(data_root, tmp_path / "data")
     monkeypatch.setitem(CONFIGS, "tiny", TINY)
-    monkeypatch.setattr("engine.training.validation.prepare", Overflowing(rank=1))
+    monkeypatch.setattr("engine.training.loop.prepare", Overflowing(rank=1))
     words = command(root, tmp_path / "run", max_steps=2, val_every=1)
     monkeypatch.setattr(sys, "argv", ["train.py", *words])
     statuses, said = fork_two(train.main, tmp_path / "said")
@@ -655,7 +655,7 @@ def test_a_validation_that_fails_in_one_process_ends_both(data_root, tmp_path, m
     root = with_a_second_photo(data_root, tmp_path / "data")
     monkeypatch.setitem(CONFIGS, "tiny", TINY)
     monkeypatch.setattr(
-        "engine.training.validation.predict_at",
+        "engine.training.loop.predict_at",
         lambda *values, **named: (
             out_of_memory() if dist.get_rank() else predict_at(*values, **named)
         ),

@@ -1,5 +1,7 @@
 """What a run shows in TensorBoard."""
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 import torch
@@ -36,7 +38,7 @@ def made_step(number=0):
 
 @pytest.fixture
 def events(tmp_path):
-    with Watch(tmp_path, 0, 2, {"lr": 1e-3, "train_dir": "here"}) as watch:
+    with closing(Watch(tmp_path, 0, 2, {"lr": 1e-3, "train_dir": "here"})) as watch:
         for number in range(3):
             watch.add(made_step(number), waited=0.1, elapsed=0.5)
         bar = watch.write(3, ALONE)
