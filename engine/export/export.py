@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,21 +24,13 @@ OPSET = 20
 TOLERANCE = 1e-3  # of alpha, between the exported network and PyTorch
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """How far an exported network was from its model on one input.
+class Comparison(NamedTuple):
+    """How far an exported network was from its model on one input."""
 
-    Attributes:
-        size: (height, width) of the photos before padding.
-        batch: number of photos.
-        cells: number of regions that were refined in all of them.
-        difference: the largest of any pixel's alpha.
-    """
-
-    size: tuple[int, ...]
-    batch: int
-    cells: int
-    difference: float
+    size: tuple[int, ...]  # (height, width) of the photos before padding
+    batch: int  # number of photos
+    cells: int  # number of regions that were refined in all of them
+    difference: float  # the largest of any pixel's alpha
 
 
 def export(model: MattingModel, path: AnyPath, about: str) -> list[Comparison]:
@@ -58,7 +50,7 @@ def export(model: MattingModel, path: AnyPath, about: str) -> list[Comparison]:
         raise InputError(f"--output {path} must end in .onnx")
     with atomic_path(path) as temporary:
         _save_onnx(trace(model), temporary, about, model)
-        comparisons = compare(model, open_onnx(temporary))
+        comparisons = list(_compare(model, open_onnx(temporary)))
         worst = max(comparison.difference for comparison in comparisons)
         if not worst <= TOLERANCE:
             raise InputError(
@@ -84,23 +76,20 @@ def _save_onnx(
         raise InputError(
             f"{error.name} is not installed; pip install -r requirements-export.txt"
         ) from error
-    written.model.metadata_props["about"] = about
-    written.model.metadata_props["stride"] = str(model.stride)
+    facts = {"about": about, "stride": model.stride}
     if model.max_area:
-        written.model.metadata_props["max_area"] = str(model.max_area)
+        facts["max_area"] = model.max_area
+    written.model.metadata_props.update({name: str(fact) for name, fact in facts.items()})
     written.save(str(path))
 
 
-def compare(model: MattingModel, session: Any) -> list[Comparison]:
-    """Compare an exported network with its model at several sizes, as batches of 1 and of 3.
+def _compare(model: MattingModel, session: Any) -> Iterator[Comparison]:
+    """At several sizes, as batches of 1 and of 3; `session` is ONNX Runtime's (open_onnx).
 
-    `session` is ONNX Runtime's (open_onnx).
-    One of the photos is plain, of a colour in which the model finds nothing unknown, if there is
-    such a colour; another one's sides are no multiples of the stride before they are padded.
+    One photo is plain, of a colour in which the model finds nothing unknown, if there is such a
+    colour; another one's sides are no multiples of the stride before they are padded.
     """
-    photos = [draw_photo((256, 384)), draw_photo((200, 300)), _plain_photo(model)]
-    comparisons = []
-    for photo in photos:
+    for photo in (draw_photo((256, 384)), draw_photo((200, 300)), _plain_photo(model)):
         padded = torch.from_numpy(pad_to_multiple(photo, model.stride)).permute(2, 0, 1) / 255
         for batch in (1, 3):
             image = torch.stack([padded.roll(8 * i, dims=2) for i in range(batch)]).contiguous()
@@ -108,8 +97,7 @@ def compare(model: MattingModel, session: Any) -> list[Comparison]:
                 output = model(image)
             alpha, _ = session.run(None, {"image": image.numpy()})
             difference = float(np.abs(alpha - output.alpha.numpy()).max())
-            comparisons.append(Comparison(photo.shape[:2], batch, len(output.cells), difference))
-    return comparisons
+            yield Comparison(photo.shape[:2], batch, len(output.cells), difference)
 
 
 def _plain_photo(model: MattingModel) -> np.ndarray:

@@ -36,14 +36,10 @@ class ExportableModel(nn.Module):
                 module._attn = types.MethodType(_attend_in_windows, module)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """What `predict.py` needs.
+        """(B, 3, H, W) RGB in [0, 1], sides multiples of the stride -> what predict.py needs.
 
-        Args:
-            image: (B, 3, H, W) RGB in [0, 1], sides multiples of the network's stride.
-
-        Returns:
-            alpha (B, 1, H, W) in [0, 1] and coarse trimap (B, H/8, W/8) uint8: 0, 1, 2 for
-            background, unknown, foreground.
+        That is alpha (B, 1, H, W) in [0, 1], and trimap (B, H/8, W/8) uint8: 0, 1, 2 for
+        background, unknown, foreground.
         """
         image = _known_multiple(image, self.model.stride)
         coarse = self.model.coarse_network(image)
@@ -62,21 +58,15 @@ class ExportableModel(nn.Module):
         """(N, 1, 8, 8)."""
         network: Any = self.model.refinement_network
         B, _, h, w = coarse_alpha.shape
-        K = network.num_neighbours
+        K, neighbours = network.num_neighbours, None
         padded = torch.cat([cells, torch.full((K + 1, 3), -1, dtype=torch.int64)])
-        neighbours = None
         if network.attention is not None:
-            shape = (B + 1, h, w)
-            neighbours, _ = nearest_cells_unrolled(padded, shape, network.disc, K)
+            neighbours, _ = nearest_cells_unrolled(padded, (B + 1, h, w), network.disc, K)
         return network.refine(image, coarse_alpha, padded, neighbours)[: cells.shape[0]]
 
 
 def _attend_in_windows(self: Any, x: Tensor) -> Tensor:
-    """As timm's SwinTransformerBlock._attn. (B, H, W, C) -> (B, H, W, C).
-
-    The number of windows is read from a tensor, so the tracer takes it for a number of its own; as
-    an expression in H it would make every later shape a tower of roundings (minutes of algebra).
-    """
+    """As timm's SwinTransformerBlock._attn. (B, H, W, C) -> (B, H, W, C)."""
     B, H, W, C = x.shape
     (high, wide), (down, right) = self.window_size, self.shift_size
     shifted = bool(down or right)
@@ -100,9 +90,8 @@ def _attend_in_windows(self: Any, x: Tensor) -> Tensor:
 def _known_multiple(image: Tensor, stride: int) -> Tensor:
     """The same image, whose sides the tracer knows to be `stride` times a number of its own."""
     for axis in (2, 3):
-        size: Any = image.shape[axis]
-        number = _own_number(size, 0, stride)
-        torch._check(number * stride <= size)
+        number = _own_number(image.shape[axis], 0, stride)
+        torch._check(number * stride <= image.shape[axis])
         image = image.narrow(axis, 0, number * stride)
     return image
 
@@ -114,7 +103,10 @@ def _ceil_divide(size: Any, window: int) -> Any:
 
 
 def _own_number(size: Any, more: int, divisor: int) -> Any:
-    """(size + more) // divisor, which the tracer takes for a number of its own, 1 to MOST."""
+    """(size + more) // divisor, which the tracer takes for a number of its own, 1 to MOST.
+
+    As an expression in `size` it would make every later shape a tower of roundings.
+    """
     number = ((torch.scalar_tensor(size, dtype=torch.int64) + more) // divisor).item()
     torch._check(number >= 1)
     torch._check(number <= MOST)
