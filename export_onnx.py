@@ -2,8 +2,7 @@
 
     python export_onnx.py --checkpoint train_root/mine/logger/0000100000.pth --output mine.onnx
 
-Height, width and batch are free (sides are multiples of the network's stride, 32 or 128), and so is
-the number of regions.
+Height, width (multiples of the network's stride, 32 or 128), batch and number of regions are free.
 `predict.py --checkpoint mine.onnx` runs it.
 """
 
@@ -35,15 +34,9 @@ def main() -> None:
     model = model_from_checkpoint(checkpoint, args.checkpoint)
     about = describe(args.checkpoint, checkpoint, model.config)
     print(f"{about}\ntracing it takes about a minute")
-    comparisons = export(model, args.output, about)
-    for comparison in comparisons:
-        height, width = comparison.size
-        print(
-            f"batch {comparison.batch} of {height}x{width}, {comparison.cells} regions: largest "
-            f"difference from PyTorch {comparison.difference:.1e}"
-        )
-    if all(comparison.cells for comparison in comparisons):
-        print("no plain photo was found in which this model sees nothing unknown: not compared")
+    for size, batch, cells, difference in export(model, args.output, about):
+        what = f"batch {batch} of {size[0]}x{size[1]}, {cells} regions"
+        print(f"{what}: largest difference from PyTorch {difference:.1e}")
     print(f"{args.output}: {args.output.stat().st_size / 1e6:.1f} MB")
 
 
