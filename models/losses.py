@@ -34,14 +34,12 @@ class Comparison:
         pred_alpha, true_alpha: (B, 1, H, W).
         true_alpha_coarse, true_trimap_coarse: (B, 1, H/8, W/8), and (B, 3, H/8, W/8) shares.
         weights: (B, 1, H, W) how much each pixel counts in the full-size terms.
-        edge: (B,) how much each image counts in them, or None.
     """
 
     def __init__(self, output: MattingOutput, batch: Mapping[str, Tensor]) -> None:
         self.coarse, self.batch = output.coarse, batch
         self.pred_alpha = output.alpha.float()
         self.true_alpha = batch["alpha"].float()
-        self.edge = batch.get("edge_weight")
 
     @cached_property
     def true_trimap(self) -> Tensor:
@@ -59,31 +57,68 @@ class Comparison:
     def weights(self) -> Tensor:
         return unknown_weights(self.true_trimap)
 
+    def mean(self, values: Tensor) -> Tensor:
+        """Σ w·v / Σ w of each image's (B, 1, h, w), then over the images, by their edge weights."""
+        weights = _resize(self.weights, values)
+        per_image = (values * weights).sum((1, 2, 3)) / weights.sum((1, 2, 3))
+        return (per_image * self.batch.get("edge_weight", 1)).mean()
+
 
 def _coarse_alpha(c: Comparison, *, level: int) -> Tensor:
-    logits = _upsample(c.coarse.alpha_logits[level].float(), c.true_alpha_coarse.shape[-2:])
+    logits = _resize(c.coarse.alpha_logits[level].float(), c.true_alpha_coarse)
     return F.binary_cross_entropy_with_logits(logits, c.true_alpha_coarse)
 
 
 def _coarse_trimap(c: Comparison, *, level: int) -> Tensor:
-    logits = _upsample(c.coarse.trimap_logits[level].float(), c.true_trimap_coarse.shape[-2:])
-    return focal_loss(logits, c.true_trimap_coarse)
+    """Focal loss of soft labels, exponent 2, rare classes weighed up by the root of their count:
+
+    the mean over cells of Σ_c w_c (−t_c log p_c) (1 − q_c)², q_c = p_c t_c + (1 − p_c)(1 − t_c),
+    w_c = n_c^-½ / Σ n^-½ with n_c the image's cells that are mostly c (0 for an absent class).
+    """
+    truth = c.true_trimap_coarse
+    log_p = _resize(c.coarse.trimap_logits[level].float(), truth).log_softmax(1)
+    p = log_p.exp()
+    q = p * truth + (1 - p) * (1 - truth)
+    mostly = F.one_hot(truth.argmax(1), 3).float()  # (B, h, w, 3)
+    class_weights = _inverse_power(mostly.mean((1, 2)), 0.5)  # (B, 3)
+    return torch.einsum("bchw,bc->bhw", -truth * log_p * (1 - q).square(), class_weights).mean()
+
+
+def _alpha(c: Comparison) -> Tensor:
+    return c.mean(_smooth_abs(c.pred_alpha - c.true_alpha))
 
 
 def _composite(c: Comparison) -> Tensor:
-    foreground, background, image = (
-        c.batch[name].float() for name in ("foreground", "background", "image")
-    )
-    return composite_loss(c.pred_alpha, foreground, background, image, c.weights, c.edge)
+    """The error of αF + (1 − α)B against the photo."""
+    names = "background", "foreground", "image"
+    background, foreground, image = (c.batch[name].float() for name in names)
+    composite = torch.lerp(background, foreground, c.pred_alpha)
+    return c.mean(_smooth_abs(composite - image).mean(1, keepdim=True))
+
+
+def _laplacian(c: Comparison) -> Tensor:
+    """Sum over five levels of a Laplacian pyramid, and its rest, of |error|.
+
+    The pyramid is linear, so the difference is taken apart instead of both alphas; H and W are at
+    least 96 and multiples of 32. At the border the picture is mirrored (the method leaves this
+    open; zeros would make an edge there).
+    """
+    x = c.pred_alpha - c.true_alpha
+    total = x.new_zeros(())
+    for _ in range(LEVELS):
+        blurred = _blur(x)
+        total = total + c.mean((x - blurred).abs())
+        x = F.avg_pool2d(blurred, 2)
+    return total + c.mean(x.abs())
 
 
 # All terms; a new one is a function and an entry. docs/extending.md shows how.
 LOSSES: dict[str, Callable[[Comparison], Tensor]] = {
     **{f"coarse_alpha_{s}": partial(_coarse_alpha, level=i) for i, s in enumerate(STRIDES)},
     **{f"coarse_trimap_{s}": partial(_coarse_trimap, level=i) for i, s in enumerate(STRIDES)},
-    "alpha": lambda c: alpha_loss(c.pred_alpha, c.true_alpha, c.weights, c.edge),
+    "alpha": _alpha,
     "composite": _composite,
-    "laplacian": lambda c: laplacian_loss(c.pred_alpha, c.true_alpha, c.weights, c.edge),
+    "laplacian": _laplacian,
 }
 
 
@@ -113,25 +148,6 @@ def one_hot_trimap(trimap: Tensor) -> Tensor:
     return (trimap == values).float()
 
 
-def focal_loss(logits: Tensor, true_trimap: Tensor) -> Tensor:
-    """Focal loss of soft labels, exponent 2, rare classes weighed up by the root of their count.
-
-    Args:
-        logits: (B, 3, h, w).
-        true_trimap: (B, 3, h, w) share of each class in the cell; the shares add up to 1.
-
-    Returns:
-        Mean over pixels of Σ_c w_c (−t_c log p_c) (1 − q_c)², q_c = p_c t_c + (1 − p_c)(1 − t_c),
-        w_c = n_c^-½ / Σ n^-½ with n_c the image's cells that are mostly c (0 for an absent class).
-    """
-    class_weights = _inverse_power(_count(_harden(true_trimap)), 0.5)  # (B, 3)
-    log_p = logits.log_softmax(1)
-    p = log_p.exp()
-    q = p * true_trimap + (1 - p) * (1 - true_trimap)
-    terms = -true_trimap * log_p * (1 - q).square()
-    return torch.einsum("bchw,bc->bhw", terms, class_weights).mean()
-
-
 def unknown_weights(true_trimap: Tensor) -> Tensor:
     """How much each pixel counts in the full-size terms.
 
@@ -142,7 +158,7 @@ def unknown_weights(true_trimap: Tensor) -> Tensor:
         (B, 1, H, W): u where the trimap says unknown and 1 − u elsewhere, with
         u = n_unknown^-2 / Σ n_c^-2 from the image's own counts (an absent class is left out).
     """
-    background, unknown, foreground = _inverse_power(_count(true_trimap), 2).unbind(1)
+    background, unknown, foreground = _inverse_power(true_trimap.mean((2, 3)), 2).unbind(1)
     u = unknown.view(-1, 1, 1, 1)
     # 1 − u as the sum of the others: a difference would round to 0 where hardly a pixel is unknown,
     # and a pyramid level that misses these pixels would divide 0 by 0.
@@ -150,52 +166,7 @@ def unknown_weights(true_trimap: Tensor) -> Tensor:
     return torch.where(true_trimap[:, 1:2] > 0, u, rest)
 
 
-def alpha_loss(
-    pred_alpha: Tensor, true_alpha: Tensor, weights: Tensor, edge: Tensor | None = None
-) -> Tensor:
-    """Weighted mean of √(d² + 1e-12), d the error of alpha. All (B, 1, H, W); edge: (B,)."""
-    return _weighted_mean(_smooth_abs(pred_alpha - true_alpha), weights, edge)
-
-
-def composite_loss(
-    pred_alpha: Tensor,
-    foreground: Tensor,
-    background: Tensor,
-    image: Tensor,
-    weights: Tensor,
-    edge: Tensor | None = None,
-) -> Tensor:
-    """Weighted mean of √(d² + 1e-12), d the error of αF + (1 − α)B against the photo.
-
-    Args:
-        pred_alpha, weights: (B, 1, H, W).
-        foreground, background, image: (B, 3, H, W) in [0, 1].
-    """
-    composite = torch.lerp(background, foreground, pred_alpha)
-    return _weighted_mean(_smooth_abs(composite - image).mean(1, keepdim=True), weights, edge)
-
-
-def laplacian_loss(
-    pred_alpha: Tensor, true_alpha: Tensor, weights: Tensor, edge: Tensor | None = None
-) -> Tensor:
-    """Sum over five levels of a Laplacian pyramid, and its rest, of the weighted mean of |error|.
-
-    The pyramid is linear, so the difference is taken apart instead of both alphas. At the border
-    the picture is mirrored (the method leaves this open; zeros would make an edge there).
-
-    Args:
-        pred_alpha, true_alpha, weights: (B, 1, H, W); H and W at least 96 and multiples of 32.
-    """
-    x = pred_alpha - true_alpha
-    total = x.new_zeros(())
-    for _ in range(LEVELS):
-        blurred = blur(x)
-        total = total + _weighted_mean((x - blurred).abs(), _resize(weights, x), edge)
-        x = F.avg_pool2d(blurred, 2)
-    return total + _weighted_mean(x.abs(), _resize(weights, x), edge)
-
-
-def blur(x: Tensor) -> Tensor:
+def _blur(x: Tensor) -> Tensor:
     """5×5 Gaussian, σ 1, mirrored border, as two passes. (B, 1, H, W), both sides at least 3."""
     # As sums of shifted views: on CPUs ten times as fast as conv2d with a single channel.
     weights = [math.exp(-0.5 * offset**2) for offset in range(3)]
@@ -214,35 +185,13 @@ def _smooth_abs(difference: Tensor) -> Tensor:
     return (difference.square() + 1e-12).sqrt()
 
 
-def _weighted_mean(values: Tensor, weights: Tensor, edge: Tensor | None) -> Tensor:
-    """Σ w·v / Σ w per image, then the mean over the images, each times its edge weight.
-
-    Both are (B, 1, H, W); edge is (B,) or None, all 1.
-    """
-    per_image = (values * weights).sum((1, 2, 3)) / weights.sum((1, 2, 3))
-    return per_image.mean() if edge is None else (per_image * edge).mean()
-
-
-def _count(one_hot: Tensor) -> Tensor:
-    """(B, 3, H, W) -> (B, 3): each class's share of the image."""
-    return one_hot.mean((2, 3))
-
-
-def _harden(shares: Tensor) -> Tensor:
-    return F.one_hot(shares.argmax(1), 3).permute(0, 3, 1, 2).float()
-
-
 def _inverse_power(counts: Tensor, power: float) -> Tensor:
     """n^-power, an absent class 0, scaled to add up to 1 per image. (B, 3) -> (B, 3)."""
     inverse = torch.where(counts > 0, counts.clamp(min=1e-12) ** -power, 0)
     return inverse / inverse.sum(1, keepdim=True)
 
 
-def _upsample(x: Tensor, size: torch.Size) -> Tensor:
-    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
-
-
-def _resize(weights: Tensor, like: Tensor) -> Tensor:
-    if weights.shape == like.shape:
-        return weights
-    return _upsample(weights, like.shape[-2:])
+def _resize(x: Tensor, like: Tensor) -> Tensor:
+    if x.shape[-2:] == like.shape[-2:]:
+        return x
+    return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)
