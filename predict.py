@@ -13,23 +13,27 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterable
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import Any
 
 from tqdm import tqdm
 
 from engine.prediction import jobs as planning
 from engine.prediction.outputs import LayerMaker, read_background
-from engine.prediction.photos import Predictor, predict_photos
+from engine.prediction.photos import Outcome, predict_photos
 from engine.prediction.predictors import load_predictor, needs_torch
 from utils.arguments import OneSentenceParser, number
-from utils.errors import InputError, run_script
+from utils.errors import InputError, run_script, tell
 from utils.parallel import keep_freed_memory
 
-if TYPE_CHECKING:
-    from engine.distributed import Processes
+# Stands for engine.distributed's Processes where an .onnx runs, without torch.
+ALONE = SimpleNamespace(
+    is_main=True, device=None, from_main=lambda plan: plan(), share=list, gather=lambda n: [n]
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -60,7 +64,7 @@ def main() -> int:
     args = parse_args()
     keep_freed_memory()
     if not needs_torch(args.checkpoint) and "LOCAL_RANK" not in os.environ:
-        return predict(args, None)
+        return predict(args, ALONE)
     from engine.distributed import gpus_to_launch, join, launch
 
     if several := gpus_to_launch(args.gpus):
@@ -69,23 +73,31 @@ def main() -> int:
         return predict(args, processes)
 
 
-def predict(args: argparse.Namespace, processes: Processes | None) -> int:
+def predict(args: argparse.Namespace, processes: Any) -> int:
     """Matte this process's share of the inputs; returns 1 if any failed, in any process."""
-    is_main = processes is None or processes.is_main
     kinds = planning.choose_kinds(args.write, args.background, args.output)
-    look = partial(plan, args, kinds)  # in one process, before any of them writes
-    jobs, refused = processes.from_main(look) if processes else look()
-    background = read_background(args.background or "green", say=is_main)
+    jobs, refused = processes.from_main(partial(plan, args, kinds))  # before any of them writes
+    background = read_background(args.background or "green", say=processes.is_main)
     layers = LayerMaker(kinds, background, solve=not args.no_foreground, bits=args.bits)
-    device = processes.device if processes else None
-    chosen = {"precision": args.precision, "max_area": args.max_area}
-    predictor, about = load_predictor(args.checkpoint, device=device, **chosen)
-    if is_main:
+    device, limits = processes.device, {"precision": args.precision, "max_area": args.max_area}
+    predictor, about = load_predictor(args.checkpoint, device=device, **limits)
+    if processes.is_main:
         print(about)
-    args.batch_size = args.batch_size or (4 if device and device.type != "cpu" else 1)
-    failed = run(processes.share(jobs) if processes else jobs, predictor, layers, args, not is_main)
-    failed = sum(processes.gather(failed)) if processes else failed
-    if is_main:
+    common = {
+        "batch_size": args.batch_size or (4 if device and device.type != "cpu" else 1),
+        "workers": args.num_workers,
+        "quiet": not processes.is_main,
+    }
+    mine = processes.share(jobs)
+    photos = [job for job in mine if not planning.is_video(job.source)]
+    outcomes: Iterable[Outcome] = predict_photos(photos, predictor, layers, **common)
+    if videos := [job for job in mine if planning.is_video(job.source)]:
+        from engine.prediction.videos import predict_videos  # PyAV need not be installed
+
+        common["smooth"] = args.smooth
+        outcomes = chain(outcomes, predict_videos(videos, predictor, layers, **common))
+    failed = sum(processes.gather(report(outcomes)))
+    if processes.is_main:
         print(f"{len(jobs) - failed} written to {args.output}, {failed + refused} failed")
     return 1 if failed + refused else 0
 
@@ -101,28 +113,15 @@ def plan(args: argparse.Namespace, kinds: list[str]) -> tuple[list[planning.Job]
     formats = planning.Formats(args.format, args.video_format)
     jobs, errors = planning.plan_jobs(sources, args.output, kinds, formats)
     for error in errors:
-        print(f"error: {error}", file=sys.stderr)
+        tell(error)
     jobs = planning.leave_existing(jobs, skip=args.skip_existing, overwrite=args.overwrite)
     return jobs, len(errors)
 
 
-def run(
-    jobs: list[planning.Job], predictor: Predictor, layers: LayerMaker, args: Any, quiet: bool
-) -> int:
-    """Matte photos, then videos; report bad ones as they come. Returns how many those were."""
-    photos = [job for job in jobs if not planning.is_video(job.source)]
-    videos = [job for job in jobs if planning.is_video(job.source)]
-    common = {"batch_size": args.batch_size, "workers": args.num_workers}
-    outcomes = [predict_photos(photos, predictor, layers, **common)]
-    if photos:
-        outcomes = [tqdm(outcomes[0], "photos", len(photos), unit="photo", disable=quiet)]
-    if videos:
-        from engine.prediction.videos import predict_videos  # PyAV needs not be installed
-
-        common |= {"smooth": args.smooth, "quiet": quiet}
-        outcomes.append(predict_videos(videos, predictor, layers, **common))
+def report(outcomes: Iterable[Outcome]) -> int:
+    """Tell of bad photos and videos as they come; returns how many those were."""
     failed = 0
-    for outcome in chain(*outcomes):
+    for outcome in outcomes:
         for note in outcome.notes:
             tqdm.write(f"note: {note}", file=sys.stderr)
         if outcome.error:

@@ -166,19 +166,18 @@ def plan_jobs(
 ) -> tuple[list[Job], list[InputError]]:
     """Plan every source; what can't be planned comes back as errors and doesn't stop the rest.
 
-    Outputs go to <output>/<kind>/<tree>/<stem><ending>, or to `output` itself.
-
     Args:
         sources: photos and videos.
-        output: a folder, or a file when one kind is written of one source.
+        output: a folder, for <output>/<kind>/<tree>/<stem><ending>, or the file that is written.
         kinds: some of KINDS.
         formats: decides the endings in a folder.
 
     Raises:
-        InputError: several sources, but `output` is one file.
+        InputError: `output` is one file, but more are to be written.
     """
-    if len(sources) > 1 and _is_file_name(output):
-        raise InputError(f"--output {output} is one file for {len(sources)} photos; name a folder")
+    if _is_file_name(output) and len(sources) * len(kinds) != 1:
+        what = f"{len(sources)} photos, each as {' and '.join(kinds)}"
+        raise InputError(f"--output {output} is one file for {what}; name a folder")
     jobs: list[Job] = []
     errors: list[InputError] = []
     taken: dict[Path, Path] = {}
@@ -200,33 +199,26 @@ def plan_jobs(
 
 def _plan_job(source: Media, output: Path, kinds: Sequence[str], formats: Formats) -> Job:
     """Name the outputs of one source; InputError where that can't be done."""
-    if is_video(source.path) and not have_pyav():
-        raise InputError(f"{source.path} is a video: pip install -r requirements-video.txt first")
+    given, relative = source.path, source.relative
+    if is_video(given) and not have_pyav():
+        raise InputError(f"{given} is a video: pip install -r requirements-video.txt first")
     if _is_file_name(output):
-        if len(kinds) != 1:
-            raise InputError(
-                f"--output {output} is one file but {len(kinds)} kinds are to be written "
-                f"({' '.join(kinds)}); name a folder, or one kind with --write"
-            )
         outputs = {kinds[0]: output}
+    elif ".." in relative.parts:
+        raise InputError(f"{given} has a '..' that leads out of {output}; give the path without it")
     else:
-        if ".." in source.relative.parts:
-            raise InputError(
-                f"{source.path} would be written outside {output} because of its '..'; "
-                "give the path without it"
-            )
         outputs = {
-            kind: output / kind / source.relative.with_suffix(formats.ending(source.path, kind))
+            kind: output / kind / relative.with_suffix(formats.ending(given, kind))
             for kind in kinds
         }
     for kind, path in outputs.items():
         if kind in ("alpha", "cutout", "trimap") and path.suffix.lower() in (".jpg", ".jpeg"):
             raise InputError(f"{path} can't hold {kind} without loss; use .png, .webp or .tiff")
         if len(os.fsencode(path.name)) > MAX_NAME:
-            raise InputError(f"{source.path}: the name of {path} would be too long; shorten it")
-        if realpath(path) == realpath(source.path):
+            raise InputError(f"{given}: the name of {path} would be too long; shorten it")
+        if realpath(path) == realpath(given):
             raise InputError(f"{path} is the input itself; name another --output")
-    return Job(source.path, outputs)
+    return Job(given, outputs)
 
 
 def leave_existing(jobs: Sequence[Job], *, skip: bool, overwrite: bool) -> list[Job]:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 import numpy as np
+from tqdm import tqdm
 
 from engine.prediction.jobs import Job
 from engine.prediction.outputs import LayerMaker
@@ -65,6 +66,7 @@ def predict_photos(
     *,
     batch_size: int = 1,
     workers: int = 2,
+    quiet: bool = False,
 ) -> Iterator[Outcome]:
     """Matte every photo and write its layers; yields an outcome for each, in any order.
 
@@ -76,6 +78,7 @@ def predict_photos(
         layers: makes what is written.
         batch_size: photos of equal padded size that the network sees at once.
         workers: threads that decode, and as many that encode.
+        quiet: without a progress bar.
     """
 
     def decode(job: Job) -> Outcome:
@@ -95,7 +98,8 @@ def predict_photos(
                 for outcome, matte in zip(batch, mattes, strict=True):
                     yield replace(outcome, matte=matte)
 
-    yield from map_ahead(partial(_write_layers, layers), matted(), workers)
+    done = map_ahead(partial(_write_layers, layers), matted(), workers)
+    yield from tqdm(done, "photos", len(jobs), unit="photo", disable=quiet or not jobs)
 
 
 def _write_layers(layers: LayerMaker, outcome: Outcome) -> Outcome:
