@@ -43,41 +43,31 @@ def load_systems(paths: Sequence[AnyPath], names: Sequence[str] | None) -> Syste
     Raises:
         InputError: as read_results, there are not as many names as files, or two are the same.
     """
-    if names is not None and len(names) != len(paths):
-        raise InputError(f"--names has {len(names)} names for {len(paths)} CSVs; give one for each")
     stems = [Path(path).stem for path in paths]
     titles = names or (stems if len(set(stems)) == len(stems) else [str(path) for path in paths])
-    if len(set(titles)) < len(titles):
-        raise InputError("two of the CSVs have one name; give each its own with --names")
+    if len(titles) != len(paths) or len(set(titles)) < len(titles):
+        given = f"{len(paths)} CSVs have the names {', '.join(titles)}"
+        raise InputError(f"{given}; give each its own with --names")
     return dict(zip(titles, map(read_results, paths), strict=True))
 
 
-def choose(systems: Systems, metrics: Sequence[str] | None, *, common: bool) -> Systems:
-    """The same images, in the first one's order, and metrics of all systems.
+def choose(systems: Systems, metrics: Sequence[str] | None) -> Systems:
+    """The images that all systems have, in the first one's order, and metrics that all have.
 
     Args:
         metrics: that are wanted; None for those of DEFAULT_METRICS that all CSVs have.
-        common: whether images are left out that some CSV lacks.
 
     Raises:
-        InputError: the systems were not measured on the same images, unless they have some in
-            `common`; a CSV lacks a metric that is wanted; or they share none.
+        InputError: the systems share no image or no metric, or one lacks a metric that is wanted.
     """
     every = list(systems.values())
     images = every[0].index
-    for scores in every:
-        images = images[images.isin(scores.index)]
-    if images.empty:
-        raise InputError("the CSVs have no image in common; give results on one test set")
     for name, scores in systems.items():
-        extra = scores.index.difference(images, sort=False)
-        if len(extra) and not common:
-            raise InputError(
-                f"{len(extra)} images of {name} (such as {extra[0]}) are not in every CSV; "
-                "--common compares over those that are"
-            )
+        images = images[images.isin(scores.index)]
         if lacking := [metric for metric in metrics or () if metric not in scores]:
             raise InputError(f"{name} has no column {lacking[0]}; it has {', '.join(scores)}")
+    if images.empty:
+        raise InputError("the CSVs have no image in common; give results on one test set")
     shared = [m for m in metrics or DEFAULT_METRICS if all(m in scores for scores in every)]
     if not shared:
         raise InputError("the CSVs share none of the usual metrics; name some with --metrics")
@@ -89,7 +79,7 @@ def paper_rows(test_set: str, metrics: Sequence[str]) -> list[list[str]]:
     rows = []
     for name, values in PAPER.items():
         known = dict(zip(PAPER_METRICS, values[PAPER_SETS.index(test_set)], strict=True))
-        cells = [f"{known[m]:.2f}" if m in known else "" for m in metrics]
+        cells = (f"{known[m]:.2f}" if m in known else "" for m in metrics)
         rows.append([f"{name} (published)", *cells])
     return rows
 
@@ -99,8 +89,8 @@ def difference_rows(systems: Systems) -> list[list[str]]:
     first, *others = systems
     rows = []
     for name in others:
-        summaries = summarise(systems[name] - systems[first])
-        parts = summaries[["mean", "low", "high"]].map(decimals, sign=True).itertuples(index=False)
+        summaries = summarise(systems[name] - systems[first])[["mean", "low", "high"]]
+        parts = summaries.map(decimals, sign=True).to_numpy()
         rows.append([name, *(f"{mean} [{low}, {high}]" for mean, low, high in parts)])
     return rows
 
@@ -120,7 +110,6 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--metrics", nargs="+", metavar="METRIC", help="columns that every CSV has")
     add("--format", choices=FORMATS, default="text")
     add("--paper", choices=PAPER_SETS, help="add the paper's published rows for this test set")
-    add("--common", action="store_true", help="compare over the images that all CSVs have")
     gain_help = "exit status 1 unless the last betters the first by this much in the first metric"
     add("--require_gain", type=number(float, 0), metavar="PERCENT", help=gain_help)
     return parser.parse_args(arguments)
@@ -128,11 +117,15 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parse_args(arguments)
-    systems = choose(load_systems(args.csv, args.names), args.metrics, common=args.common)
+    loaded = load_systems(args.csv, args.names)
+    systems = choose(loaded, args.metrics)
     names = list(systems)
     first, last = names[0], names[-1]
     metrics = list(systems[first])
-    title = f"Means over {len(systems[first])} images"
+    count, most = len(systems[first]), max(map(len, loaded.values()))
+    title = f"Means over {count} images"
+    if count < most:
+        title += f" of {most}, those that all CSVs have"
     rows = [[name, *scores.mean().map(decimals)] for name, scores in systems.items()]
     if args.paper:
         title += f"; published: all of {args.paper}"

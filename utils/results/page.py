@@ -1,25 +1,21 @@
 """The report of one evaluation as a single HTML page that needs nothing else."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
+import pandas as pd
 
 from utils.files import AnyPath, atomic_path
 from utils.metrics import COLUMNS, is_larger_better
 from utils.results.rows import Row, score_table
 from utils.results.statistics import summarise
-
-if TYPE_CHECKING:  # imported where it is used: that takes a second
-    import pandas as pd
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 BINS = 24

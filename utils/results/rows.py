@@ -1,8 +1,4 @@
-"""The files an evaluation writes: one row per image and an average row, and the journal that a
-stopped evaluation goes on from.
-"""
-
-from __future__ import annotations
+"""An evaluation's files: a row per image and an average, and the journal it goes on from."""
 
 import json
 import math
@@ -10,17 +6,15 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from utils.errors import InputError, MissingError
 from utils.files import AnyPath, make_folder
 from utils.metrics import COLUMNS
 from utils.results.tables import write_csv
-
-if TYPE_CHECKING:  # imported where it is used: that takes a second
-    import pandas as pd
 
 AVERAGE = "average"
 
@@ -44,13 +38,11 @@ class Row:
 
 def score_table(rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> pd.DataFrame:
     """A row per image that could be measured, named by it, and these columns."""
-    import pandas as pd
-
     measured = [row for row in rows if row.scores]
     scores = np.array([[row.scores[column] for column in columns] for row in measured], float)
     # Kept image after image, over which sums run in that order: their last digit depends on it.
-    scores = scores.reshape(-1, len(columns))
-    return pd.DataFrame(scores, [row.name for row in measured], list(columns), copy=False)
+    names = [row.name for row in measured]
+    return pd.DataFrame(scores.reshape(-1, len(columns)), names, list(columns), copy=False)
 
 
 def average(rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> dict[str, float]:
@@ -79,8 +71,6 @@ def read_results(path: AnyPath) -> pd.DataFrame:
         MissingError: if there is no such file.
         InputError: if it is no such CSV, holds no measured image, or one twice.
     """
-    import pandas as pd
-
     if not Path(path).is_file():
         raise MissingError(f"no file {path}; evaluate.py writes such a CSV")
     try:
@@ -120,27 +110,23 @@ def read_journal(path: AnyPath, settings: dict[str, Any]) -> dict[str, Row]:
     Raises:
         InputError: if it was written under other settings; the message names the first.
     """
-    lines = []
+    parsed = []
     for text in Path(path).read_text(encoding="utf-8", errors="replace").splitlines():
         with suppress(json.JSONDecodeError):
-            lines.append(json.loads(text))
-    lines = [line for line in lines if isinstance(line, dict)]
-    if not lines:
-        return {}
-    changed = [key for key in settings if lines[0].get(key) != settings[key]]
-    if changed:
-        key = changed[0]
-        raise InputError(
-            f"{path} was begun with {key} {lines[0].get(key)}, not {settings[key]}; give the same "
-            "options and files, or --overwrite to begin again"
-        )
-    rows = [Row(**line) for line in lines[1:] if _is_row(line)]
+            parsed.append(json.loads(text))
+    begun, *lines = [line for line in parsed if isinstance(line, dict)] or [settings]
+    for key, value in settings.items():
+        if begun.get(key) != value:
+            raise InputError(
+                f"{path} was begun with {key} {begun.get(key)}, not {value}; give the same "
+                "options and files, or --overwrite to begin again"
+            )
+    rows = [Row(**line) for line in lines if _is_row(line)]
     return {row.name: row for row in rows if row.scores}
 
 
 def _is_row(line: dict[str, Any]) -> bool:
     wanted = {"name": str, "scores": dict, "error": str, "extra": dict}
-    numbers = line.get("scores") or {}
-    return {key: type(line[key]) for key in line} == wanted and all(
-        isinstance(numbers[name], (int, float)) for name in numbers
+    return {key: type(value) for key, value in line.items()} == wanted and all(
+        isinstance(number, (int, float)) for number in line["scores"].values()
     )

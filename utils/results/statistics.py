@@ -1,17 +1,10 @@
 """Mean, median, standard error and bootstrap interval of metrics over images."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
-
-if TYPE_CHECKING:  # imported where it is used: that takes a second
-    import pandas as pd
+import pandas as pd
 
 RESAMPLES = 10_000
 CONFIDENCE = 95  # per cent
-SEED = 0
 SUMMARY = ("metric", "images", "mean", "median", "standard_error", "low", "high")
 
 
@@ -25,15 +18,12 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
     Args:
         scores: a row per image, a column per metric.
     """
-    import pandas as pd
-
     n = len(scores)
     if not n:
         return pd.DataFrame(columns=SUMMARY)
     values = scores.to_numpy()
-    rng = np.random.default_rng(SEED)
-    times_drawn = rng.multinomial(n, np.full(n, 1 / n), RESAMPLES)  # (resamples, images)
-    means = times_drawn @ values / n  # (resamples, metrics)
+    drawn = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), RESAMPLES)  # times, each
+    means = drawn @ values / n  # (resamples, metrics)
     tail = (100 - CONFIDENCE) / 2
     low, high = np.percentile(means, (tail, 100 - tail), axis=0)
     error = values.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else 0.0

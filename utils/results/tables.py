@@ -1,22 +1,16 @@
 """Tables as CSV files, aligned text, Markdown or LaTeX."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from utils.files import AnyPath, atomic_path
-
-if TYPE_CHECKING:  # imported where it is used: that takes a second
-    import pandas as pd
 
 FORMATS = ("text", "markdown", "latex")
 
 
 def write_csv(path: AnyPath, rows: pd.DataFrame | Sequence[object], columns: Sequence[str]) -> None:
     """Write these columns, numbers to the last digit and what is missing as nothing. Atomic."""
-    import pandas as pd
-
     with atomic_path(path) as temporary:
         table = pd.DataFrame(rows, columns=list(columns))
         # Names of files need not be UTF-8.
@@ -29,8 +23,6 @@ def render(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], for
     The first column is set left, the others, numbers, right.
     """
     if form == "latex":
-        import pandas as pd
-
         table = pd.DataFrame(rows, columns=list(header))
         columns = "l" + "r" * (len(header) - 1)
         return f"% {title}\n{table.to_latex(index=False, escape=True, column_format=columns)}"[:-1]
