@@ -93,7 +93,7 @@ def test_paper_rows_are_complete():
 
 
 def test_names_and_images_must_fit(csvs, tmp_path, capsys):
-    with pytest.raises(InputError, match="2 CSVs have the names a, b, c; give each its own with --names"):
+    with pytest.raises(InputError, match="2 CSVs have the names a, b, c; give each its own"):
         compare(*csvs, "--names", "a", "b", "c")
     with pytest.raises(InputError, match="2 CSVs have the names a, a; give each its own"):
         compare(*csvs, "--names", "a", "a")

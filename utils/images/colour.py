@@ -19,23 +19,16 @@ def _transform(
             ImageCms.ImageCmsProfile(io.BytesIO(icc) if icc else ImageCms.createProfile("sRGB"))
             for icc in (source, target)
         )
-        return ImageCms.buildTransform(
-            before,
-            after,
-            mode,
-            "RGB",
-            ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )
+        intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
+        return ImageCms.buildTransform(before, after, mode, "RGB", intent, flags)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
 
 
 def kept_profile(picture: Image.Image) -> bytes | None:
-    """The profile of what `to_rgb` makes of a picture; None: sRGB.
+    """The profile of what `to_rgb` makes of a picture: its own, if that leads from and to RGB.
 
-    It is the picture's own if that is one of RGB, out of which and into which colours can be
-    converted.
+    None: sRGB.
     """
     icc = picture.info.get("icc_profile")
     if not isinstance(icc, bytes) or icc[16:20] != b"RGB " or _mode(picture) == "CMYK":
@@ -62,9 +55,7 @@ def to_rgb(picture: Image.Image) -> Image.Image:
 def convert_colours(image: np.ndarray, source: bytes | None, target: bytes | None) -> np.ndarray:
     """Let (H, W, 3) uint8 look the same in another profile, as far as that has such colours.
 
-    Args:
-        image: the colours, in the profile `source`.
-        source, target: from `kept_profile`; None: sRGB.
+    Both are from `kept_profile`; None: sRGB.
     """
     if source == target:
         return image

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from utils.composition import composite
 from utils.files import AnyPath, atomic_path
 from utils.metrics import COLUMNS, is_larger_better
 from utils.results.rows import Row, score_table
@@ -42,32 +43,24 @@ def write_report(
     """
     measured = [row for row in rows if row.scores]
     scores = score_table(measured, columns)
+    images = [{"name": row.name, "scores": row.scores, **row.extra} for row in measured]
     parts = {
         "title": escape(title),
         "failures": _failures(rows),
         "summary": summarise(scores).to_html(index=False, float_format="{:.4g}".format),
         "histograms": "".join(_histogram(scores[column]) for column in columns if measured),
-        "settings": "".join(
-            f"<dt>{escape(k)}</dt><dd>{_text(v)}</dd>" for k, v in settings.items()
-        ),
+        "settings": escape(json.dumps(settings, indent=2)),
         "options": "".join(
             f'<option data-better="{"larger" if is_larger_better(column) else "smaller"}">{column}'
             for column in columns
         ),
-        "images": _images(measured),
+        # In a script element only "</" and "<!--" could end or upset it.
+        "images": json.dumps(images, separators=(",", ":")).replace("<", "\\u003c"),
     }
     template = TEMPLATE.read_text(encoding="utf-8")
     page = re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], template)
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{escape(str(key))} {_text(part)}" for key, part in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(_text, value))
-    return {None: "none", True: "yes", False: "no"}.get(value, escape(str(value)))
 
 
 def _failures(rows: Sequence[Row]) -> str:
@@ -102,16 +95,6 @@ def _histogram(values: pd.Series) -> str:
     )
 
 
-def _images(rows: Sequence[Row]) -> str:
-    shown = ("thumbnails", "thumbnail_size")
-    entries = [
-        {"name": row.name, "scores": row.scores} | {key: row.extra[key] for key in shown}
-        for row in rows
-    ]
-    # In a script element only "</" and "<!--" could end or upset it.
-    return json.dumps(entries, separators=(",", ":")).replace("<", "\\u003c")
-
-
 def make_thumbnails(image: np.ndarray, true: np.ndarray, pred: np.ndarray) -> dict[str, Any]:
     """The pictures of one result: `thumbnails`, base64 WebP by name, and their `thumbnail_size`.
 
@@ -129,14 +112,13 @@ def make_thumbnails(image: np.ndarray, true: np.ndarray, pred: np.ndarray) -> di
     photo, truth, result, too_much, too_little = (
         cv2.resize(layer, size, interpolation=cv2.INTER_AREA) for layer in layers
     )
-    alpha = (result / np.float32(255))[..., None]
-    composite = np.rint(alpha * photo + (1 - alpha) * np.array(COMPOSITE_COLOUR, np.float32))
+    green = np.full_like(photo, COMPOSITE_COLOUR)
     pictures = {
         "photo": photo,
         "truth": truth,
         "result": result,
         "error": error_map(too_much, too_little),
-        "composite": composite.astype(np.uint8),
+        "composite": composite(photo, green, result),
     }
     encoded = {name: _encode(picture) for name, picture in pictures.items()}
     return {"thumbnails": encoded, "thumbnail_size": [size[1], size[0]]}
