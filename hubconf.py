@@ -1,4 +1,4 @@
-"""torch.hub's entry points: the network that ships, and the paper's with random weights.
+"""torch.hub's entry point: the network that ships.
 
     model = torch.hub.load("<this folder>", "portrait", source="local")
     from models import predict_alpha  # torch.hub has loaded it
@@ -20,27 +20,14 @@ dependencies = ["torch", "timm", "numpy", "cv2", "PIL", "safetensors"]
 
 
 def portrait(device: str = "cpu") -> MattingModel:
-    """The network that predict.py uses, in evaluation mode, float32; checkpoints/README.md tells.
+    """The network that predict.py uses, in evaluation mode, float32; see checkpoints/README.md.
 
-    Raises:
-        ImportError: if the program has modules of its own called `models` or `utils`.
+    ImportError if the program has modules of its own called `models` or `utils`.
     """
     _check_names()
     from models.checkpoint import DEFAULT_CHECKPOINT, load_model
 
     return load_model(DEFAULT_CHECKPOINT, device)
-
-
-def lpm(device: str = "cpu") -> MattingModel:
-    """The paper's network with random weights, in evaluation mode.
-
-    Raises:
-        ImportError: as `portrait`.
-    """
-    _check_names()
-    from models import CONFIGS, build_model
-
-    return build_model(CONFIGS["model"]).to(device).eval()
 
 
 def _check_names() -> None:
