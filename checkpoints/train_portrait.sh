@@ -18,9 +18,7 @@ real="" portraits="" imagenet="" scenes=()
 while [ $# -gt 0 ]; do
     [ $# -ge 2 ] || usage "$1 names nothing"
     case "$1" in
-    --real) real="$2" ;;
-    --portraits) portraits="$2" ;;
-    --imagenet) imagenet="$2" ;;
+    --real | --portraits | --imagenet) declare "${1#--}=$2" ;;
     --scenes)
         while [ $# -ge 2 ] && [[ "$2" != --* ]]; do scenes+=("$2") && shift; done
         shift && continue
@@ -29,8 +27,8 @@ while [ $# -gt 0 ]; do
     esac
     shift 2
 done
-for folder in "${real:?names no --real}" "${portraits:?names no --portraits}" "${scenes[@]}"; do
-    [ -d "$folder" ] || usage "$folder is no folder"
+for folder in "$real" "$portraits" "${scenes[@]}"; do
+    [ -d "$folder" ] || usage "${folder:-what --real or --portraits names} is no folder"
 done
 [ -f "$imagenet" ] || usage "--imagenet '$imagenet' is no file"
 out="${OUT:-train_root/portrait}" device="${DEVICE:-cpu}" stages="${STAGES:-1 2 3}"
