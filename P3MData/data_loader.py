@@ -41,9 +41,7 @@ def made_by(root: AnyPath) -> dict[str, str]:
 class P3MDataset(FolderDataset):
     """Samples with image, alpha and, in train, foreground and background, else the trimap.
 
-    Args:
-        root: the data root, which holds P3M-10K/.
-        split: "train", "P3M-500-P" or "P3M-500-NP".
+    `root` is the data root, which holds P3M-10K/; `split` is one of SPLITS.
 
     Raises:
         MissingError, InputError: as `FolderDataset`; if fg or bg is missing, names the command.

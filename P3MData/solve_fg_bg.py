@@ -8,11 +8,8 @@ them. A run that was stopped, even killed, goes on with --resume: each file is t
 all, and a portrait counts as done once both of its files are there.
 
 --cache then keeps the pixels of fg, bg and mask unpacked in fg_raw, bg_raw and mask_raw, where
-training reads them faster: 10.9 MB a portrait of 1440x1080. It goes on where it was stopped, and
---cache after other PNGs renews theirs.
-
-Memory: a process takes at most about 1.4 GB with the multilevel method and 1.8 GB with the closed
-form (larger unknown regions are solved at a smaller size), and 50 bytes per pixel of the photo.
+training reads them faster. It goes on where it was stopped, and after other PNGs renews theirs.
+docs/data.md says how much disk and memory these take.
 """
 
 from __future__ import annotations
@@ -23,7 +20,7 @@ from pathlib import Path
 
 from data.check import report
 from data.folders import KEPT, has_raw
-from data.foregrounds import is_solved, keep_raw, solve_portraits, try_all, with_solved
+from data.portraits import is_solved, keep_raw, solve_portraits, try_all, with_solved
 from P3MData.data_loader import folders, made_by
 from utils.arguments import OneSentenceParser
 from utils.errors import InputError, run_script
@@ -39,8 +36,7 @@ def solve_dataset(
 
     Raises:
         MissingError, InputError: if a folder is missing or a file lacks its partner; if results
-            are there and `resume` is false, or they don't fit the photos.
-        OSError: if the disk is full; nothing half-written is left.
+            are there and `resume` is false, or they don't fit the photos. OSError: full disk.
     """
     layers = folders(root, "train")
     pairs = pair_by_stem({layer: layers[layer] for layer in ("image", "alpha")})
@@ -59,8 +55,7 @@ def solve_dataset(
 def cache_dataset(root: AnyPath, num_workers: int | None = None) -> list[str]:
     """Keep what is solved unpacked; return one sentence for each file that can't be read.
 
-    Raises:
-        MissingError, InputError: if nothing is solved, or the disk has too little room.
+    MissingError if nothing is solved, InputError if the disk has too little room.
     """
     layers, commands = folders(root, "train"), made_by(root)
     pictures = [

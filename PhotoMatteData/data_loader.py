@@ -14,8 +14,7 @@ import cv2
 import numpy as np
 
 from data.check import run_loader
-from data.folders import FolderDataset, read_layers
-from data.sample import Sample
+from data.folders import FolderDataset, Sample, read_layers
 from utils.composition import composite, fit_background
 from utils.errors import run_script
 from utils.files import AnyPath
@@ -29,24 +28,16 @@ def folders(root: AnyPath) -> dict[str, Path]:
     return {"cutout": base / "rgba_image", "trimap": base / "trimap"}
 
 
-def _background_folder(root: AnyPath) -> Path:
-    return Path(root) / "PhotoMatte85" / "background"
-
-
 def made_by(root: AnyPath) -> dict[str, str]:
     """Layer -> the command that makes its folder."""
     return {"trimap": f"python -m PhotoMatteData.data_loader --gen_trimaps --data_root {root}"}
 
 
 class PhotoMatteDataset(FolderDataset):
-    """Samples with all layers; the image is the cut-out composed with its background.
+    """Samples with all layers; `root` is the data root, which holds PhotoMatte85/.
 
-    Cut-outs and backgrounds go together in the order of their names; too few are used in turn. With
-    85 backgrounds it is the pairing of the paper's published code; `fit_background` makes sizes
-    meet.
-
-    Args:
-        root: the data root, which holds PhotoMatte85/.
+    The image is the cut-out composed with its background. They go together in the order of their
+    names, too few are used in turn: with 85 it is the pairing of the paper's published code.
 
     Raises:
         MissingError, InputError: as `FolderDataset`; if the trimaps are missing, names the command.
@@ -54,7 +45,7 @@ class PhotoMatteDataset(FolderDataset):
 
     def __init__(self, root: AnyPath) -> None:
         super().__init__(folders(root), made_by(root))
-        files = list_photos(_background_folder(root))
+        files = list_photos(Path(root) / "PhotoMatte85" / "background")
         self.backgrounds = {name: files[i % len(files)] for i, name in enumerate(self.names)}
 
     def __getitem__(self, index: int) -> Sample:
@@ -80,10 +71,8 @@ def _read_alpha(path: AnyPath) -> np.ndarray:
 
 
 def _sets(root: Path) -> dict[str, dict[str, Path]]:
-    return {
-        "PhotoMatte85": folders(root),
-        "backgrounds": {"background": _background_folder(root)},
-    }
+    scenes = {"background": root / "PhotoMatte85" / "background"}
+    return {"PhotoMatte85": folders(root), "backgrounds": scenes}
 
 
 def main() -> int:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from data.folders import KEPT, FolderDataset
-from data.foregrounds import SOLVED, keep_raw, write_colours
+from data.portraits import SOLVED, keep_raw, write_colours
 from data.training_set import TrainingSet
 from DemoData.portrait import draw_portrait
 from DemoData.scenes import draw_scene

@@ -2,8 +2,7 @@
 
     python -m checkpoints.pack --train_dir train_root/portrait/refinement --output portrait.pth
 
-An --output that ends in .safetensors is one: weights, and the rest as JSON in its metadata. Prints
-the file's SHA-256, which checkpoints/README.md states.
+Prints the file's SHA-256, which checkpoints/README.md states.
 """
 
 from __future__ import annotations
@@ -11,12 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.evaluation.provenance import file_hash
-from models.checkpoint import (
-    latest_checkpoint,
-    model_from_checkpoint,
-    read_checkpoint,
-    save_checkpoint,
-)
+from models.checkpoint import latest_checkpoint, load_model, read_checkpoint, save_checkpoint
 from utils.arguments import OneSentenceParser
 from utils.errors import run_script
 from utils.files import keep_existing
@@ -33,11 +27,11 @@ def main() -> None:
     args = parser.parse_args()
     keep_existing(args.output, args.overwrite)
     path = latest_checkpoint(args.train_dir)
-    entries = read_checkpoint(path)
-    model = model_from_checkpoint(entries, path)  # the averaged weights, where the run kept them
+    step = read_checkpoint(path)["step"]
+    model = load_model(path)  # the averaged weights, where the run kept them
     area = {"max_area": args.max_area} if args.max_area else {}
-    save_checkpoint(args.output, model.half(), step=entries["step"], about=ABOUT, **area)
-    print(f"{args.output}: step {entries['step']}, {args.output.stat().st_size / 1e6:.1f} MB")
+    save_checkpoint(args.output, model.half(), step=step, about=ABOUT, **area)
+    print(f"{args.output}: step {step}, {args.output.stat().st_size / 1e6:.1f} MB")
     print(f"sha256 {file_hash(args.output)}")
 
 

@@ -18,7 +18,6 @@ from data.folders import read_layers
 from data.portraits import PortraitDataset, Split
 from utils.arguments import OneSentenceParser
 from utils.errors import run_script
-from utils.files import AnyPath
 from utils.images import resize_antialiased, write_image
 from utils.parallel import map_files
 
@@ -31,32 +30,24 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
     args = parser.parse_args()
     dataset = PortraitDataset(args.portraits, Split.read(args.split) if args.split else None)
-    small = partial(shrink, side=args.side, output=args.output)
-    for _ in map_files(small, list(dataset.paths.items()), title="photos"):
-        pass
+    shrink = partial(_shrink, side=args.side, output=args.output)
+    list(map_files(shrink, list(dataset.paths.items()), title="photos"))
     PortraitDataset(args.output).solve()
     print(f"{args.output}: {len(dataset)} portraits, shorter side at most {args.side} pixels")
 
 
-def shrink(portrait: tuple[str, Mapping[str, AnyPath]], side: int, output: AnyPath) -> None:
-    """Write image/NAME.png and alpha/NAME.png below `output`, unless both are there.
-
-    Args:
-        portrait: its name, and layer -> file.
-        side: pixels of the shorter side, at most.
-    """
+def _shrink(portrait: tuple[str, Mapping[str, Path]], side: int, output: Path) -> None:
+    """Write image/NAME.png and alpha/NAME.png below `output`, unless both are there."""
     name, paths = portrait
-    targets = {layer: Path(output, layer, f"{name}.png") for layer in ("image", "alpha")}
+    targets = {layer: output / layer / f"{name}.png" for layer in ("image", "alpha")}
     if all(path.exists() for path in targets.values()):
         return
-    sample = read_layers({layer: paths[layer] for layer in targets})
-    for layer, path in targets.items():
-        picture = sample[layer]
+    for layer, picture in read_layers({layer: paths[layer] for layer in targets}).items():
         H, W = picture.shape[:2]
         scale = min(1.0, side / min(H, W))
         size = (max(1, round(H * scale)), max(1, round(W * scale)))
         small = np.rint(resize_antialiased(picture, size)).clip(0, 255).astype(np.uint8)
-        write_image(path, small)
+        write_image(targets[layer], small)
 
 
 if __name__ == "__main__":

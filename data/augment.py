@@ -70,8 +70,6 @@ def sample_warp(
         scale: of V2 and strong, smallest and largest, times the scale at which the photo covers
             the crop.
     """
-    if version not in RANGES:
-        raise ValueError(f"augmentation is {version!r}; expected one of {', '.join(RANGES)}")
     if version == "V1":
         matrix, bend = _sample_square(rng, alpha, size), None
     else:
@@ -183,14 +181,9 @@ def source_map(warp: Warp, size: tuple[int, int]) -> np.ndarray:
     """(h, w, 2) float32: the place (x, y) in the photo of each pixel of a crop of `size`.
 
     Computed at the centres of CELLS x CELLS cells and interpolated linearly between them, which is
-    exact for the affine part and near enough for the bend.
-
-    Raises:
-        ValueError: if a side is no multiple of CELLS.
+    exact for the affine part and near enough for the bend. Both sides are multiples of CELLS.
     """
     h, w = size
-    if h % CELLS or w % CELLS:
-        raise ValueError(f"crop is {h}x{w}; both sides must be multiples of {CELLS}")
     points = CENTRES * (w, h) - 0.5
     if warp.bend is not None:
         points = points + _bend_basis() @ warp.bend * (w, h)

@@ -29,7 +29,7 @@ def inspect_folders(
 
     Args:
         title: the data set's name.
-        folders: layer (as of `data.folders.READERS`) -> folder.
+        folders: layer (an attribute of `Sample`, or cutout) -> folder.
         made_by: layer -> the command that makes its folder, named if that is missing.
         fast: read only the files' headers: all but broken pixels, soft alphas and trimap values.
         num_workers: processes that read; None for one a core.

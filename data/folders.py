@@ -1,4 +1,4 @@
-"""Samples from folders that hold one file a stem and layer each."""
+"""Samples, what every data set hands out, from folders that hold one file a stem and layer each."""
 
 from __future__ import annotations
 
@@ -10,11 +10,30 @@ from typing import Any
 import numpy as np
 
 from data.augment import mean_grey
-from data.sample import Sample
 from utils.errors import InputError
 from utils.files import AnyPath
 from utils.images import pair_by_stem, read_alpha, read_photo, read_rgba
+from utils.images.colour import convert_colours
+from utils.images.metadata import read_metadata
 from utils.trimap import Trimap
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One portrait. All layers have the same height and width; those that aren't known are None."""
+
+    name: str  # file name without its ending; pairs the layers
+    image: np.ndarray  # (H, W, 3) uint8 RGB
+    alpha: np.ndarray | None = None  # (H, W) uint8
+    trimap: np.ndarray | None = None  # (H, W) uint8 0/128/255
+    foreground: np.ndarray | None = None  # (H, W, 3) uint8 RGB, the colour of the person alone
+    background: np.ndarray | None = None  # (H, W, 3) uint8 RGB, the scene without the person
+    source: AnyPath | None = None  # the image's file, in whose colour profile it is; None: sRGB
+
+    def as_srgb(self) -> np.ndarray:
+        """The image in sRGB, for pictures that name no profile."""
+        profile = read_metadata(self.source).icc if self.source else None
+        return convert_colours(self.image, profile, None)
 
 
 def raw_path(path: AnyPath) -> Path:
@@ -25,18 +44,18 @@ def raw_path(path: AnyPath) -> Path:
 
 def has_raw(path: AnyPath) -> bool:
     """Whether they are, and the picture is that of then: of the same time, be it older or newer."""
-    raw = raw_path(path)
-    return raw.exists() and raw.stat().st_mtime_ns == Path(path).stat().st_mtime_ns
+    raw, path = raw_path(path), Path(path)
+    there = raw.exists() and path.exists()
+    return there and raw.stat().st_mtime_ns == path.stat().st_mtime_ns
 
 
 def read_layer(layer: str, path: AnyPath) -> np.ndarray:
     """One layer's file, or where there are any, its memory-mapped pixels.
 
-    Raises:
-        InputError: as the readers of `utils.images`; if the pixels are broken.
+    InputError as the readers of `utils.images`, or if the pixels are broken.
     """
-    if layer not in KEPT or not Path(path).exists() or not has_raw(path):
-        return READERS[layer](path)
+    if layer not in KEPT or not has_raw(path):
+        return READERS.get(layer, read_photo)(path)
     raw = raw_path(path)
     try:
         return np.load(raw, mmap_mode="r")
@@ -44,14 +63,7 @@ def read_layer(layer: str, path: AnyPath) -> np.ndarray:
         raise InputError(f"{raw} is broken; remove it") from error
 
 
-READERS = {
-    "image": read_photo,
-    "alpha": read_alpha,
-    "trimap": read_alpha,
-    "foreground": read_photo,
-    "background": read_photo,
-    "cutout": read_rgba,
-}
+READERS = {"alpha": read_alpha, "trimap": read_alpha, "cutout": read_rgba}  # all others are photos
 KEPT = ("foreground", "background", "alpha")
 
 
@@ -68,8 +80,7 @@ class StoredSample:
     def layer(self, name: str) -> np.ndarray:
         """(H, W[, C]) uint8; those of KEPT may be memory-mapped.
 
-        Raises:
-            InputError: if the file is broken, differs from the first in size, or is a wrong trimap.
+        InputError if the file is broken, differs from the first in size, or is a wrong trimap.
         """
         if name not in self.read:
             array = read_layer(name, self.paths[name])
@@ -80,6 +91,12 @@ class StoredSample:
                 check_trimap(array, self.paths[name])
             self.read[name] = array
         return self.read[name]
+
+    def having(self, *names: str) -> StoredSample:
+        """Itself, with these layers in `read`; InputError as `layer`."""
+        for name in names:
+            self.layer(name)
+        return self
 
     def mean_grey(self) -> float:
         """Nearly the photo's, in 0..255, without reading all of it; InputError if it is broken."""
@@ -95,9 +112,6 @@ class FolderDataset:
         folders: layer (an attribute of `Sample`) -> folder. All layers must be complete.
         made_by: layer -> the command that makes its folder, named if that is missing.
 
-    Attributes:
-        names: the stems, sorted.
-
     Raises:
         MissingError, InputError: if a folder is missing or empty, or a file lacks a partner.
     """
@@ -106,7 +120,7 @@ class FolderDataset:
         self, folders: Mapping[str, AnyPath], made_by: Mapping[str, str] | None = None
     ) -> None:
         self.paths = pair_by_stem(folders, made_by)
-        self.names = list(self.paths)
+        self.names = list(self.paths)  # sorted
 
     def __len__(self) -> int:
         return len(self.names)
@@ -127,8 +141,7 @@ class FolderDataset:
 
 def read_layers(paths: Mapping[str, AnyPath]) -> dict[str, np.ndarray]:
     """Read the layers {layer: path} of one sample; InputError as `StoredSample.layer`."""
-    sample = StoredSample("", paths)
-    return {layer: sample.layer(layer) for layer in paths}
+    return StoredSample("", paths).having(*paths).read
 
 
 def check_sizes(sizes: Mapping[str, tuple[int, ...]], paths: Mapping[str, AnyPath]) -> None:

@@ -1,4 +1,4 @@
-"""Alphas that any other program wrote: finding and reading them, and refusing what is none."""
+"""Alphas that any other program wrote: reading them, and refusing what is none."""
 
 from __future__ import annotations
 
@@ -8,19 +8,10 @@ import numpy as np
 
 from utils.errors import InputError
 from utils.files import AnyPath
-from utils.images import KINDS, list_images, read_mask, refuse_faint
+from utils.images import KINDS, read_mask, refuse_faint
 from utils.metrics import check_alpha
 
 ENDINGS = (*KINDS, ".npy")
-
-
-def list_predictions(folder: AnyPath) -> dict[str, Path]:
-    """Map stem to path for the predictions in a folder.
-
-    Raises:
-        MissingError, InputError: as list_images.
-    """
-    return list_images(folder, ENDINGS)
 
 
 def read_prediction(path: AnyPath) -> np.ndarray:
@@ -36,13 +27,6 @@ def read_prediction(path: AnyPath) -> np.ndarray:
     path = Path(path)
     if path.suffix.lower() != ".npy":
         return read_mask(path, cutouts=True)
-    array = _read_array(path)
-    check_alpha(array, str(path))
-    refuse_faint(array, path)
-    return array
-
-
-def _read_array(path: Path) -> np.ndarray:
     try:
         array = np.load(path, allow_pickle=False)
         array = array.astype(array.dtype.newbyteorder("="))  # of an archive (.npz): AttributeError
@@ -50,4 +34,8 @@ def _read_array(path: Path) -> np.ndarray:
         raise InputError(f"{path} can't be read as an array of numbers (numpy.save)") from error
     if array.ndim == 3 and 1 in (array.shape[0], array.shape[2]):
         array = array[0] if array.shape[0] == 1 else array[..., 0]
-    return array.astype(np.uint8) * 255 if array.dtype == bool else array
+    if array.dtype == bool:
+        array = array.astype(np.uint8) * 255
+    check_alpha(array, str(path))
+    refuse_faint(array, path)
+    return array

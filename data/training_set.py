@@ -4,34 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Protocol, TypeVar
 
 import cv2
 import numpy as np
 import torch
 
-from data.augment import (
-    RANGES,
-    V2_SCALE,
-    Warp,
-    apply_warp,
-    cut_window,
-    mean_grey,
-    sample_colours,
-    sample_warp,
-    sample_window,
-)
+from data import augment, variety
 from data.folders import StoredSample
-from data.variety import (
-    GREY_SHARE,
-    SECOND_SHARE,
-    degrade_photo,
-    join_people,
-    light_people,
-    stand,
-    write_on_scene,
-)
 from utils.composition import composite
 from utils.errors import InputError
 from utils.files import AnyPath
@@ -73,11 +54,12 @@ class Recipe:
     seed: int  # for whatever else is drawn for this sample
     edge_weight: float  # see StoredSample
     layers: dict[str, np.ndarray]  # without image and background where a scene replaces them
-    warp: Warp  # from the crop to these layers
-    colours: np.ndarray  # (3, 4) float32, see sample_colours
+    warp: augment.Warp  # from the crop to these layers
+    colours: np.ndarray  # (3, 4) float32, see augment.sample_colours
     scene: np.ndarray | None = None  # (h, w, 3) uint8 of the crop's size, the new background
 
 
+@dataclass(eq=False)
 class TrainingSet(torch.utils.data.Dataset):
     """Augmented crops by position 0, 1, 2, ... without end; every epoch in another order.
 
@@ -88,57 +70,33 @@ class TrainingSet(torch.utils.data.Dataset):
     said once on stderr, and the next sample in that epoch's order stands in for it. Only what a
     sample needs is read: where a scene replaces the background, neither that nor the whole photo.
 
-    Args:
-        samples: portraits with foreground and background.
-        crop_size: side of the crop, in pixels.
-        seed: of the run.
-        version: "V1", "V2" or "strong", see `data.augment`.
-        backgrounds: folder of scenes without people (BG-20K/train), or None.
-        replace: share of the samples whose background is replaced by one of these.
-        empty: share of these that show the scene alone, with nobody in it.
-        recombine: second people, other light and writing where the background is replaced.
-        degrade: blur, noise and JPEG on the photo, and grey samples.
-        scale: of "V2" and "strong", smallest and largest, times the scale at which the photo covers
-            the crop.
-        ellipse: of the trimaps, in pixels of the crop.
-        keep: hold decoded scenes in memory.
-
     Raises:
         MissingError, InputError: if `samples` is empty or `backgrounds` is no folder of images.
     """
 
-    def __init__(
-        self,
-        samples: Samples,
-        *,
-        crop_size: int = 896,
-        seed: int = 0,
-        version: str = "V2",
-        backgrounds: AnyPath | None = None,
-        replace: float = 0.5,
-        empty: float = 0.0,
-        recombine: bool = False,
-        degrade: bool = False,
-        scale: tuple[float, float] = V2_SCALE,
-        ellipse: int = TRAINING_ELLIPSE,
-        keep: bool = False,
-    ) -> None:
-        if not len(samples):
+    samples: Samples
+    _: KW_ONLY
+    crop_size: int = 896  # side, in pixels
+    seed: int = 0  # of the run
+    version: str = "V2"  # or "V1", "strong"; see data.augment
+    backgrounds: AnyPath | None = None  # folder of scenes without people (BG-20K/train)
+    replace: float = 0.5  # share of the samples whose background is replaced by one of these
+    empty: float = 0.0  # share of these that show the scene alone, with nobody in it
+    recombine: bool = False  # second people, other light and writing where one is replaced
+    degrade: bool = False  # blur, noise and JPEG on the photo, and grey samples
+    scale: tuple[float, float] = augment.V2_SCALE  # see augment.sample_warp
+    ellipse: int = TRAINING_ELLIPSE  # of the trimaps, in pixels of the crop
+    keep: bool = False  # hold decoded scenes in memory
+
+    def __post_init__(self) -> None:
+        if not len(self.samples):
             raise InputError("there is no sample to train on")
-        self.samples = samples
-        self.size = (crop_size, crop_size)
-        self.seed = seed
-        self.version = version
-        self.scenes = list_photos(backgrounds) if backgrounds else []
-        self.replace = replace if self.scenes else 0.0
-        self.empty = empty
-        self.recombine = recombine
-        self.degrade = degrade
-        self.scale = scale
-        self.ellipse = ellipse
-        self.read_scene = Kept(read_photo) if keep else read_photo
+        self.size = (self.crop_size, self.crop_size)
+        self.scenes = list_photos(self.backgrounds) if self.backgrounds else []
+        self.replace *= bool(self.scenes)
+        self.read_scene = Kept(read_photo) if self.keep else read_photo
         # Shared by the workers, so that each broken file is said once.
-        self._broken = torch.zeros(len(samples), dtype=torch.bool).share_memory_()
+        self._broken = torch.zeros(len(self.samples), dtype=torch.bool).share_memory_()
         self._broken_scenes = torch.zeros(len(self.scenes), dtype=torch.bool).share_memory_()
 
     def __getitem__(self, position: int) -> dict[str, Any]:
@@ -150,7 +108,7 @@ class TrainingSet(torch.utils.data.Dataset):
     def carry_out(self, recipe: Recipe) -> dict[str, np.ndarray]:
         """image, foreground, background (h, w, 3), alpha and trimap (h, w); all uint8."""
         scene = recipe.scene
-        layers = apply_warp(recipe.layers, recipe.warp, self.size, alone=scene is not None)
+        layers = augment.apply_warp(recipe.layers, recipe.warp, self.size, alone=scene is not None)
         if scene is not None:
             layers["background"] = scene
         for name in layers.keys() - {"alpha"}:
@@ -158,7 +116,8 @@ class TrainingSet(torch.utils.data.Dataset):
         if scene is not None:
             layers["image"] = composite(layers["foreground"], layers["background"], layers["alpha"])
         if self.degrade:
-            layers["image"] = degrade_photo(np.random.default_rng(recipe.seed), layers["image"])
+            rng = np.random.default_rng(recipe.seed)
+            layers["image"] = variety.degrade_photo(rng, layers["image"])
         return layers | {"trimap": trimap_from_alpha(layers["alpha"], self.ellipse)}
 
     def draw(self, position: int) -> Recipe:
@@ -169,25 +128,23 @@ class TrainingSet(torch.utils.data.Dataset):
         return recipe if "image" in recipe.layers else self._before_scene(recipe, rng, position)
 
     def _own(self, index: int, position: int) -> tuple[Recipe, np.random.Generator]:
-        """A portrait as it is; without photo and background where a scene is to replace them.
-
-        The generator goes on from there.
-        """
+        """A portrait, without photo and background where a scene is to come; and what draws on."""
         sample, rng = self.samples[index], self._random(CONTENT, position)
         seed = int(rng.integers(2**62))
         alpha = sample.layer("alpha")
-        warp = sample_warp(rng, self.version, alpha, self.size, self.scale)
-        colours = sample_colours(rng, GREY_SHARE if self.degrade else 0.0, self.version)
+        warp = augment.sample_warp(rng, self.version, alpha, self.size, self.scale)
+        grey_share = variety.GREY_SHARE if self.degrade else 0.0
+        colours = augment.sample_colours(rng, grey_share, self.version)
         if rng.random() < self.replace:
             layers = {name: sample.layer(name) for name in CUT_OUT}
             grey = sample.mean_grey()
         else:
             layers = {name: sample.layer(name) for name in LAYERS}
-            grey = mean_grey(layers["image"])
-            if RANGES[self.version].roam and self.scale[0] < 1:
+            grey = augment.mean_grey(layers["image"])
+            if augment.RANGES[self.version].roam and self.scale[0] < 1:
                 # Smaller than the crop, a whole photo would go on mirrored: a kaleidoscope.
                 larger = max(1.0, self.scale[0]), max(1.0, self.scale[1])
-                warp = sample_warp(rng, self.version, alpha, self.size, larger)
+                warp = augment.sample_warp(rng, self.version, alpha, self.size, larger)
         colours[:, 3] *= grey
         colours = colours.astype(np.float32)
         return Recipe(sample.name, seed, sample.edge_weight, layers, warp, colours), rng
@@ -200,29 +157,25 @@ class TrainingSet(torch.utils.data.Dataset):
             lambda i: (self.scenes[i], self.read_scene(self.scenes[i])), order, self._broken_scenes
         )
         name = f"{recipe.name} before {path.name}"
-        window = sample_window(rng, scene.shape[:2], self.size)
+        window = augment.sample_window(rng, scene.shape[:2], self.size)
         if self.recombine:
             # A stream of its own, so that all else is drawn as without.
             other = self._random(SECOND, position)
-            if other.random() < SECOND_SHARE:
+            if other.random() < variety.SECOND_SHARE:
                 order = other.permutation(len(self.samples))
-                second, cut_out = self._load(self._cut_out, order, self._broken)
-                layers |= join_people(other, layers, cut_out)
+                second = self._load(lambda i: self.samples[i].having(*CUT_OUT), order, self._broken)
+                layers |= variety.join_people(other, layers, second.read)
                 name += f" with {second.name}"
                 edge_weight = min(edge_weight, second.edge_weight)
-            layers["foreground"] = light_people(other, layers["foreground"])
-            scene = write_on_scene(rng, scene)
+            layers["foreground"] = variety.light_people(other, layers["foreground"])
+            scene = variety.write_on_scene(rng, scene)
         if self.empty and rng.random() < self.empty:
             name = f"nobody before {path.name}"
             layers["alpha"], edge_weight = np.zeros_like(layers["alpha"]), 1.0
         elif self.version != "V1":
-            warp = stand(warp, layers["alpha"], self.size)
-        scene = cut_window(scene, window, self.size)
+            warp = variety.stand(warp, layers["alpha"], self.size)
+        scene = augment.cut_window(scene, window, self.size)
         return Recipe(name, recipe.seed, edge_weight, layers, warp, recipe.colours, scene)
-
-    def _cut_out(self, index: int) -> tuple[StoredSample, dict[str, np.ndarray]]:
-        sample = self.samples[index]
-        return sample, {name: sample.layer(name) for name in CUT_OUT}
 
     def _load(self, read: Callable[[int], Value], order: np.ndarray, broken: torch.Tensor) -> Value:
         """read(i) of the first i in `order` that works; says once what does not."""

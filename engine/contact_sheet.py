@@ -3,8 +3,8 @@
     python -m engine.contact_sheet --checkpoint train_root/demo --data_root Datasets-demo \
         --output sheet.png
 
-A row a portrait of P3M-500-NP (or of any folder with image/ and alpha/, --portraits): photo, truth,
-coarse alpha, refined alpha, and the person before green. --checkpoint is a .pth or a run folder.
+A row a portrait of P3M-500-NP: photo, truth, coarse alpha, refined alpha, and the person before
+green. --checkpoint is a .pth or a run folder.
 """
 
 from __future__ import annotations
@@ -17,9 +17,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from data.folders import FolderDataset
-from data.portraits import TestPortraits
-from data.sample import Sample
+from data.folders import Sample
 from models import load_model, prepare
 from models.checkpoint import latest_checkpoint
 from models.inference import predict
@@ -33,27 +31,22 @@ from utils.images import to_integers, write_image
 
 TITLES = ("photo", "truth", "coarse alpha", "refined alpha", "composite")
 GREEN = (0, 177, 64)
+SIDE = 260  # px, of a picture
 HEADER = 24  # px, above the pictures
 
 
-def draw_sheet(rows: Iterable[list[np.ndarray]], side: int) -> np.ndarray:
-    """Pictures of any size, grey or RGB uint8, in a grid of squares of `side` px under TITLES.
-
-    Returns:
-        (HEADER + rows * side, len(TITLES) * side, 3) uint8 RGB.
-    """
-    header = np.full((HEADER, len(TITLES) * side, 3), 255, np.uint8)
+def draw_sheet(rows: Iterable[list[np.ndarray]]) -> np.ndarray:
+    """Pictures of any size, grey or RGB uint8, in a grid of squares under TITLES: RGB uint8."""
+    header = np.full((HEADER, len(TITLES) * SIDE, 3), 255, np.uint8)
     for column, title in enumerate(TITLES):
-        place = (column * side + 6, HEADER - 7)
+        place = (column * SIDE + 6, HEADER - 7)
         cv2.putText(header, title, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
-    return np.vstack([header, *(np.hstack([_square(x, side) for x in row]) for row in rows)])
+    return np.vstack([header, *(np.hstack([*map(_square, row)]) for row in rows)])
 
 
-def _square(picture: np.ndarray, side: int) -> np.ndarray:
-    if picture.ndim == 2:
-        picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
-    square = ImageOps.pad(Image.fromarray(picture), (side, side), color="white")
-    return np.asarray(square)
+def _square(picture: np.ndarray) -> np.ndarray:
+    image = Image.fromarray(picture).convert("RGB")
+    return np.asarray(ImageOps.pad(image, (SIDE, SIDE), color="white"))
 
 
 def make_rows(model_path: AnyPath, samples: Iterable[Sample]) -> Iterable[list[np.ndarray]]:
@@ -80,21 +73,14 @@ def main() -> None:
     add = parser.add_argument
     add("--checkpoint", type=Path, required=True, help=".pth, or a run folder: its latest")
     add("--data_root", type=Path, default=Path("Datasets"), help="folder that holds P3M-10K")
-    add("--portraits", type=Path, help="folder with image/ and alpha/ instead of P3M-500-NP")
     add("--rows", type=number(int, 1), default=6, help="how many portraits")
-    add("--side", type=number(int, 32), default=260, help="of a picture, in pixels")
     add("--output", type=Path, required=True, help="the sheet: .png or .jpg")
     add("--overwrite", action="store_true", help="replace a sheet that is there")
     args = parser.parse_args()
     keep_existing(args.output, args.overwrite)
     path = latest_checkpoint(args.checkpoint) if args.checkpoint.is_dir() else args.checkpoint
-    dataset: FolderDataset = (
-        TestPortraits([args.portraits])
-        if args.portraits
-        else P3MDataset(args.data_root, "P3M-500-NP")
-    )
-    rows = make_rows(path, islice(dataset, args.rows))
-    write_image(args.output, draw_sheet(rows, args.side))
+    samples = islice(P3MDataset(args.data_root, "P3M-500-NP"), args.rows)
+    write_image(args.output, draw_sheet(make_rows(path, samples)))
 
 
 if __name__ == "__main__":

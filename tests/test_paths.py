@@ -12,7 +12,7 @@ import PhotoMatteData.data_loader as photomatte
 import PPMData.data_loader as ppm
 from data.check import inspect_folders
 from data.portraits import PortraitDataset, TestPortraits
-from data.predictions import list_predictions, read_prediction
+from data.predictions import read_prediction
 from DemoData.generate import generate
 from engine.evaluation.provenance import file_hash
 from engine.evaluation.sources import open_folder
@@ -118,7 +118,7 @@ def test_pictures(tmp_path, kind):
         read_photo(kind(tmp_path / "none.png"))
 
     folders = {layer: kind(tmp_path / layer) for layer in ("image", "alpha")}
-    assert list_images(folders["image"]) == {"a": Path(path)} == list_predictions(folders["image"])
+    assert list_images(folders["image"]) == {"a": Path(path)}
     assert list_images(kind(tmp_path / "none"), empty=True) == {}
     assert pair_by_stem(folders)["a"]["image"] == Path(path)
     assert inspect_folders("two", folders, num_workers=1) == []

@@ -13,7 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from data.sample import Sample
+from data.folders import Sample
 from engine.distributed import Processes
 from engine.evaluation.files import EvaluationFiles
 from engine.evaluation.sources import Answer, Source

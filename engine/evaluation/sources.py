@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from data.predictions import ENDINGS, list_predictions, read_prediction
-from data.sample import Sample
+from data.folders import Sample
+from data.predictions import ENDINGS, read_prediction
 from engine.evaluation.protocol import predict_at
 from engine.evaluation.provenance import device_name, file_hash
 from models import MattingModel, load_model, prepare
 from models.inference import resolve_precision
 from utils.errors import InputError, listing
 from utils.files import AnyPath
-from utils.images import tell_passed_over
+from utils.images import list_images, tell_passed_over
 from utils.images.area import parse_area
 from utils.metrics import size_text
 
@@ -100,7 +100,7 @@ def open_folder(folder: AnyPath) -> tuple[dict[str, Any], Source]:
     Raises:
         MissingError, InputError: the folder is absent, empty, or two files share a stem.
     """
-    paths = list_predictions(folder)
+    paths = list_images(folder, ENDINGS)
     hashes = "".join(f"{stem} {file_hash(path)}\n" for stem, path in paths.items())
     digest = sha256(hashes.encode(errors="surrogateescape")).hexdigest()
     settings = {"predictions": str(folder), "predictions_sha256": digest}
@@ -122,6 +122,6 @@ def _read_answer(folder: AnyPath, paths: Mapping[str, AnyPath], sample: Sample) 
 def tell_unused(folder: AnyPath, title: str, names: Iterable[str]) -> None:
     """Print what a folder of predictions holds beside the alphas of a test set's photos."""
     tell_passed_over(folder, ENDINGS)
-    if others := sorted(list_predictions(folder).keys() - set(names)):
+    if others := sorted(list_images(folder, ENDINGS).keys() - set(names)):
         what = f"alphas of no photo of {title}, {listing(others, ', ', 3)}"
         print(f"passed over in {folder}: {len(others)} {what}")

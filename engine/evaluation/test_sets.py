@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from data.folders import Sample
 from data.portraits import Split, TestPortraits
-from data.sample import Sample
 from P3MData.data_loader import P3MDataset
 from PhotoMatteData.data_loader import PhotoMatteDataset
 from PPMData.data_loader import PPMDataset

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from data import foregrounds as module
+from data import portraits as module
 from data.folders import has_raw, raw_path
-from data.foregrounds import write_colours
+from data.portraits import write_colours
 from P3MData.data_loader import P3MDataset
 from P3MData.solve_fg_bg import cache_dataset, main, solve_dataset
 from utils.errors import InputError, MissingError
@@ -170,7 +170,7 @@ def test_results_older_than_their_sources_are_told_of_and_kept(root, capsys):
 def test_a_full_disk_while_unpacking_is_told_with_the_files_name(tmp_path):
     write_image(tmp_path / "fg" / "a.png", np.zeros((200, 200, 3), np.uint8))
     script = (
-        "import resource, signal, sys\nfrom data.foregrounds import keep_raw\n"
+        "import resource, signal, sys\nfrom data.portraits import keep_raw\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
         "keep_raw(('foreground', sys.argv[1]))"

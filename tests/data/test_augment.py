@@ -203,8 +203,3 @@ def test_grey_stays_grey_and_the_jitter_is_bounded(portrait):
         jittered = cv2.transform(grey, matrix(np.random.default_rng(seed), grey))
         assert np.ptp(jittered) <= 2
         assert 0.79 * 128 < jittered.mean() < 1.21 * 128
-
-
-def test_an_unknown_version_is_refused(portrait):
-    with pytest.raises(ValueError, match="'V3'; expected one of V1, V2, strong"):
-        sample_warp(np.random.default_rng(0), "V3", portrait["alpha"], SIZE)

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.predictions import list_predictions, read_prediction
+from data.predictions import ENDINGS, read_prediction
 from utils.errors import InputError, MissingError
+from utils.images import list_images
 from utils.metrics import to_unit
 
 RNG = np.random.default_rng(0)
@@ -122,14 +123,14 @@ def test_arrays_that_are_not_what_they_say(tmp_path):
 
 def test_listing(tmp_path):
     with pytest.raises(MissingError, match="no folder"):
-        list_predictions(tmp_path / "absent")
+        list_images(tmp_path / "absent", ENDINGS)
     with pytest.raises(InputError, match=r"holds no .*\.npy"):
-        list_predictions(tmp_path)
+        list_images(tmp_path, ENDINGS)
     save(tmp_path / "b.npy", ALPHA)
     save(tmp_path / "a.TIFF", ALPHA)
     save(tmp_path / "c.webp", ALPHA)
     (tmp_path / "notes.txt").write_text("x")
-    assert list(list_predictions(tmp_path)) == ["a", "b", "c"]
+    assert list(list_images(tmp_path, ENDINGS)) == ["a", "b", "c"]
     save(tmp_path / "a.png", ALPHA)
     with pytest.raises(InputError, match=r"a\.TIFF and a\.png; remove one"):
-        list_predictions(tmp_path)
+        list_images(tmp_path, ENDINGS)
