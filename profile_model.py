@@ -22,7 +22,7 @@ from tqdm import tqdm
 from engine.distributed import choose_gpus, use_device
 from engine.evaluation.provenance import device_name
 from engine.profiling.files import CASES, PARTS, print_tables, write_tables
-from engine.profiling.profile import Case, Part, count_parts, measure_case
+from engine.profiling.profile import Part, count_parts, measure_case
 from models import CONFIGS, MattingModel, build_model, load_model
 from models.checkpoint import latest_checkpoint
 from models.config import with_settings
@@ -112,11 +112,12 @@ def measure(
     rows = []
     cases = list(product(parts, precisions, args.unknown))
     for size, precision, unknown in tqdm(cases, desc="profile", unit="case"):
-        case = Case(size, unknown, precision)
-        trace = Path(traces, f"{case}.pt.trace.json".replace(" ", "_")) if args.trace else None
+        name = f"{size[1]}x{size[0]}_{unknown:g}%_{precision}"
+        more = {"parts": parts[size], "seconds": args.seconds}
+        more["trace"] = Path(traces, f"{name}.pt.trace.json") if args.trace else None
         try:
-            with memory_told(str(case), "it is not measured"):
-                rows.append(measure_case(model, case, parts[size], args.seconds, trace))
+            with memory_told(name, "it is not measured"):
+                rows.append(measure_case(model, size, unknown, precision, **more))
         except InputError as error:
             tqdm.write(str(error), file=sys.stderr)
     if not rows:

@@ -18,12 +18,5 @@ source setup.sh
 arguments=(--src_train_dir "$SRC_TRAIN_DIR" --dataset "$DATASET" --privacy_data "$PRIVACY_DATA")
 arguments+=(--data_root "$DATA_ROOT")
 [ -z "$MAX_AREA" ] || arguments+=(--max_area "$MAX_AREA")
-case "$SAVE_IMGS" in
-0) ;;
-1) arguments+=(--save_imgs) ;;
-*)
-    echo "error: SAVE_IMGS is $SAVE_IMGS; give 0 or 1" >&2
-    exit 2
-    ;;
-esac
+[ "$SAVE_IMGS" = 0 ] || arguments+=(--save_imgs)
 "$PYTHON" evaluate.py "${arguments[@]}" "${more[@]}"

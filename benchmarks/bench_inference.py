@@ -71,7 +71,7 @@ def compare_with_backbone(model: MattingModel, rounds: int, _: Sequence[AnyPath]
             "coarse": partial(network.coarse, image),
             "all": partial(network, image),
         }
-        with forced_cells(network, *portrait_maps(cells_of(size), 7)):
+        with forced_cells(network, *maps_of(size)):
             times = alternate(runs, rounds)
         print(f"{size[0]}x{size[1]}, 7 % unknown, fp32:")
         for name, seconds in times.items():
@@ -84,7 +84,7 @@ def time_regions(model: MattingModel, rounds: int, _: Sequence[AnyPath]) -> None
     """Refinement with its neighbour search, for 1,000 to 100,000 regions of an 8K photo."""
     refinement = prepare(model, "fp32").refinement_network
     assert refinement is not None
-    image, shape = make_photo(EIGHT_K), cells_of(EIGHT_K)
+    image, shape = make_photo(EIGHT_K), (EIGHT_K[0] // 8, EIGHT_K[1] // 8)
     alpha = torch.rand(1, 1, *shape)
     runs = {}
     for count in (1_000, 3_000, 10_000, 30_000, 100_000):
@@ -111,7 +111,7 @@ def time_photo(_: MattingModel, rounds: int, checkpoints: Sequence[AnyPath]) -> 
 
 def compare_bf16(model: MattingModel, rounds: int, checkpoints: Sequence[AnyPath]) -> None:
     """bf16 against our own float32: time at HD, and the alphas of a trained network."""
-    image, maps = make_photo(HD), portrait_maps(cells_of(HD), 7)
+    image, maps = make_photo(HD), maps_of(HD)
     single, half = (prepare(model, precision) for precision in ("fp32", "bf16"))
     runs = {
         "fp32": partial(single, image),
@@ -157,8 +157,9 @@ def make_photo(size: tuple[int, int]) -> Tensor:
     return torch.rand(1, *size, 3).permute(0, 3, 1, 2)
 
 
-def cells_of(size: tuple[int, int]) -> tuple[int, int]:
-    return size[0] // 8, size[1] // 8
+def maps_of(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """portrait_maps of a photo, 7 % unknown."""
+    return portrait_maps((size[0] // 8, size[1] // 8), 7)
 
 
 def told(seconds: np.ndarray) -> str:

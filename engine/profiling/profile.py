@@ -22,7 +22,6 @@ from models.refinement import REGION
 from utils.files import AnyPath
 from utils.images import pad_to_multiple, read_photo, write_image
 
-MAX_SPREAD = 1.5  # of times that can be relied on: their 90th percentile over the 10th
 SURE = 20.0  # logit of what a forced coarse output is certain of
 
 
@@ -34,18 +33,6 @@ class Part:
     parameters: int
     multiply_adds: float  # of matrix products and convolutions
     per: str  # what these are spent on, "photo" or "region"
-
-
-@dataclass(frozen=True)
-class Case:
-    """What is measured."""
-
-    size: tuple[int, int]  # (height, width) of the photo
-    unknown: float  # percent of the cells
-    precision: str  # fp32, bf16 or fp16
-
-    def __str__(self) -> str:
-        return f"{self.size[1]}x{self.size[0]} {self.unknown:g}% {self.precision}"
 
 
 def count_parts(config: MattingConfig, size: tuple[int, int]) -> list[Part]:
@@ -147,31 +134,40 @@ def forced_cells(network: MattingModel, inside: np.ndarray, unknown: np.ndarray)
 
 
 def measure_case(
-    model: MattingModel, case: Case, parts: list[Part], seconds: float, trace: AnyPath | None = None
+    model: MattingModel,
+    size: tuple[int, int],
+    unknown_percent: float,
+    precision: str,
+    *,
+    parts: list[Part],
+    seconds: float,
+    trace: AnyPath | None = None,
 ) -> dict[str, Any]:
     """A row of profile.csv: time and memory of one case, on the model's device.
 
     "network" is coarse network, selection, neighbour search, refinement and paste; "end to end"
     goes from a JPEG file to a PNG file. Memory is above the weights, with the photo; None where the
-    system doesn't tell. Times that are in doubt are measured once more; then "note" says why.
+    system doesn't tell.
 
     Args:
         model: as load_model gives it.
+        size: (height, width) of the photo.
+        unknown_percent: of the cells.
+        precision: fp32, bf16 or fp16.
         parts: from count_parts, for the same size.
         seconds: how long each of the two timings goes on, at least three runs.
         trace: a file to write a Chrome trace of one run to, or None.
     """
     device = next(model.parameters()).device
-    photo = draw_photo(case.size)
+    photo = draw_photo(size)
     fitted = torch.from_numpy(pad_to_multiple(photo, model.stride))
     shape = (fitted.shape[0] // REGION, fitted.shape[1] // REGION)
-    inside, unknown = portrait_maps(shape, case.unknown)
+    inside, unknown = portrait_maps(shape, unknown_percent)
     if model.refinement_network is None:
         unknown[:] = False
     regions = int(unknown.sum())
     work = sum(part.multiply_adds * (regions if part.per == "region" else 1) for part in parts)
-    # Anew: with the graphs of this case's size alone.
-    network = prepare(model, case.precision)
+    network = prepare(model, precision)  # anew: with the graphs of this size alone
 
     def to_image() -> Tensor:
         image = fitted.to(device).permute(2, 0, 1)[None]  # (1, 3, H, W), channels last
@@ -193,34 +189,19 @@ def measure_case(
                 write_trace(lambda: network(image), device, trace)
             peak = measure_peak(lambda: network(to_image()), device)
             end_to_end()
-            for _ in range(2):
-                timing = measure_time(lambda: network(image), device, seconds)
-                whole = measure_time(end_to_end, device, seconds)
-                if not (note := _doubt(timing, whole)):
-                    break
+            timing = measure_time(lambda: network(image), device, seconds)
+            whole = measure_time(end_to_end, device, seconds)
     return {
-        "height": case.size[0],
-        "width": case.size[1],
-        "unknown_percent": f"{case.unknown:g}",
-        "precision": case.precision,
+        "height": size[0],
+        "width": size[1],
+        "unknown_percent": f"{unknown_percent:g}",
+        "precision": precision,
         "regions": regions,
         "multiply_adds": round(work),
         **_columns("network", timing),
         **_columns("end_to_end", whole),
         "peak_memory_mb": None if peak is None else round(peak / 1e6, 1),
-        "note": note,
     }
-
-
-def _doubt(network: Timing, end_to_end: Timing) -> str:
-    """Why times can't be relied on, as where other work ran; empty where they can."""
-    reasons = []
-    spread = max(timing.high / timing.low for timing in (network, end_to_end))
-    if spread > MAX_SPREAD:
-        reasons.append(f"unsteady: spread {spread:.1f}")
-    if end_to_end.median < network.median:
-        reasons.append("file to file faster than the network")
-    return ", ".join(reasons)
 
 
 def _columns(name: str, timing: Timing) -> dict[str, float]:

@@ -2,10 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.profiling import profile as profiling
-from engine.profiling.measuring import Timing, measure_peak, measure_time
+from engine.profiling.measuring import measure_peak, measure_time
 from engine.profiling.profile import (
-    Case,
     count_parts,
     draw_photo,
     forced_cells,
@@ -72,7 +70,8 @@ def test_a_case_is_measured(tmp_path, refinement):
     model = build_model(config).eval()
     parts = count_parts(config, (128, 256))
     trace = tmp_path / "one.json"
-    found = measure_case(model, Case((100, 200), 25, "fp32"), parts, seconds=0, trace=trace)
+    more = {"parts": parts, "seconds": 0, "trace": trace}
+    found = measure_case(model, (100, 200), 25, "fp32", **more)
     assert found["regions"] == (128 if refinement else 0)
     fixed = sum(part.multiply_adds for part in parts[:2])
     work = fixed + sum(128 * part.multiply_adds for part in parts[2:])
@@ -81,35 +80,6 @@ def test_a_case_is_measured(tmp_path, refinement):
     times = [found[f"network_ms_{name}"] for name in ("p10", "median", "p90")]
     assert 0 < times[0] <= times[1] <= times[2]
     assert "traceEvents" in trace.read_text()
-
-
-STEADY, FAST, UNSTEADY = Timing(9, 1.0, 1.1, 1.4), Timing(9, 0.5, 0.6, 0.7), Timing(9, 1, 1.2, 2)
-
-
-@pytest.mark.parametrize(
-    ("timings", "doubt"),
-    [
-        ([STEADY, STEADY], ""),
-        ([UNSTEADY, UNSTEADY, FAST, STEADY], ""),
-        ([STEADY, FAST, FAST, STEADY], ""),
-        ([STEADY, FAST, STEADY, UNSTEADY], "unsteady: spread 2.0"),
-        ([UNSTEADY, STEADY, STEADY, FAST], "file to file faster than the network"),
-        (
-            [UNSTEADY, FAST] * 2,
-            "unsteady: spread 2.0, file to file faster than the network",
-        ),
-    ],
-)
-def test_times_in_doubt_are_measured_again_and_noted(monkeypatch, timings, doubt):
-    left = list(timings)
-    monkeypatch.setattr(profiling, "measure_time", lambda *_: left.pop(0))
-    config = MattingConfig(embed_dim=32, num_heads=(2, 4, 8, 16), refinement=False)
-    model = build_model(config).eval()
-    found = measure_case(model, Case((100, 200), 0, "fp32"), [], seconds=0)
-    assert found["note"] == doubt
-    medians = [found[f"{name}_ms_median"] for name in ("network", "end_to_end")]
-    assert medians == [1000 * timing.median for timing in timings[-2:]]
-    assert not left
 
 
 def test_peak_memory_is_what_a_function_takes():
