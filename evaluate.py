@@ -61,12 +61,13 @@ def parse_args() -> argparse.Namespace:
     existing.add_argument("--resume", action="store_true", help="go on with a stopped evaluation")
     existing.add_argument("--overwrite", action="store_true", help="replace results that are there")
     args = parser.parse_args()
-    args.protocol = args.protocol or TEST_SETS[args.dataset].protocol
     if args.dataset != "Portraits" and (args.portraits or args.split):
         raise InputError("--portraits and --split are of use to --dataset Portraits alone")
     for name in ("max_area", "precision", "with_coarse"):
         if args.predictions and getattr(args, name):
             raise InputError(f"--{name} is of no use to --predictions")
+    args.protocol = args.protocol or TEST_SETS[args.dataset].protocol
+    args.precision = args.precision or ("fp32" if args.protocol == "paper" else "auto")
     return args
 
 
@@ -106,14 +107,9 @@ def open_source(
         home, parts = args.predictions, [set_name, args.predictions.resolve().name]
     else:
         checkpoint = args.checkpoint or latest_checkpoint(args.src_train_dir)
-        names = ("num_threads", "protocol", "max_area", "with_coarse")
-        settings, source = open_network(
-            checkpoint,
-            device,
-            paper_area=entry.area,
-            precision=args.precision or ("fp32" if args.protocol == "paper" else "auto"),
-            **{name: getattr(args, name) for name in names},
-        )
+        names = ("num_threads", "protocol", "max_area", "precision", "with_coarse")
+        how = {name: getattr(args, name) for name in names}
+        settings, source = open_network(checkpoint, device, paper_area=entry.area, **how)
         home = args.src_train_dir or checkpoint.parent
         parts = [set_name, args.protocol, args.max_area, checkpoint.stem]
     settings |= {"save_imgs": args.save_imgs, "report": args.report}

@@ -3,7 +3,6 @@
     python -m benchmarks.bench_augment --count 40
 
 A drawn portrait and a scene, as files in the system's cache; time is the one thread's CPU time.
-Targets: at most 45 ms with a new background, and at most 35 ms for any sample with --cache.
 """
 
 from __future__ import annotations

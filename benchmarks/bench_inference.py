@@ -3,19 +3,18 @@
     python -m benchmarks.bench_inference --checkpoint checkpoints/portrait.pth
     python -m benchmarks.bench_inference --only ratio --rounds 15
 
-The paper's network with random weights; the unknown cells lie along a person's outline. The floor
-is the Swin-T as timm builds it, in float32. Rounds alternate between what is compared, and ratios
-are medians over rounds. Targets, on two cores: 1.4 and 1.6 x the floor at HD and 4K with 7 %
-unknown; time a region constant within 30 %. Memory: profile_model.py.
+The paper's network with random weights; the unknown cells lie along a person's outline. Rounds
+alternate between what is compared, and ratios are medians over rounds. Memory: profile_model.py.
 """
 
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
+from timeit import timeit
 from typing import Any
 
 import numpy as np
@@ -92,19 +91,17 @@ def time_regions(model: MattingModel, rounds: int, _: Sequence[AnyPath]) -> None
         cells = torch.from_numpy(band)[None].nonzero()
         runs[str(len(cells))] = partial(refinement, image, alpha, cells)
     for name, seconds in alternate(runs, rounds).items():
-        each = 1e6 * np.array([np.median(seconds), seconds.min()]) / int(name)
-        print(f"  {name:>6} regions: {each[0]:.1f} us a region (least {each[1]:.1f})")
+        print(f"  {name:>6} regions: {1e6 * np.median(seconds) / int(name):.1f} us a region")
 
 
 def time_photo(_: MattingModel, rounds: int, checkpoints: Sequence[AnyPath]) -> None:
     """From an array of 1080x1440 to its alpha, for each trained network."""
     drawn = draw_portrait(np.random.default_rng(5), 1440).image
     photo = np.ascontiguousarray(drawn[:, 180:1260])  # 1440 high, 1080 wide
-    runs = {}
-    for path in map(Path, checkpoints):
-        for precision in ("fp32", "bf16"):
-            network = prepare(load_model(path), precision)
-            runs[f"{path.name} {precision}"] = partial(predict_alpha, network, photo)
+    runs = {
+        f"{path} {name}": partial(predict_alpha, prepare(load_model(path), name), photo)
+        for path, name in product(checkpoints, ("fp32", "bf16"))
+    }
     for name, seconds in alternate(runs, rounds).items():
         print(f"  {name}: {told(seconds)}")
 
@@ -143,13 +140,8 @@ def compare_bf16(model: MattingModel, rounds: int, checkpoints: Sequence[AnyPath
 
 def alternate(runs: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, np.ndarray]:
     """Seconds of each run in each round; one more round before them warms up."""
-    times = np.empty((rounds + 1, len(runs)))
-    for turn in times:
-        for column, run in enumerate(runs.values()):
-            start = time.perf_counter()
-            run()
-            turn[column] = time.perf_counter() - start
-    return dict(zip(runs, times[1:].T, strict=True))
+    turns = [[timeit(run, number=1) for run in runs.values()] for _ in range(rounds + 1)]
+    return dict(zip(runs, np.array(turns[1:]).T, strict=True))
 
 
 def make_photo(size: tuple[int, int]) -> Tensor:

@@ -1,10 +1,7 @@
 """Time of CONN for one photo of 1080x1440 on one core, ours and in the published way.
 
-    pip install scikit-image
-    python -m benchmarks.bench_metrics
-
-The published way labels each of ten thresholds with scikit-image, measures regions, and computes a
-distance transform.
+pip install scikit-image
+python -m benchmarks.bench_metrics
 """
 
 from __future__ import annotations

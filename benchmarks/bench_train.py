@@ -4,10 +4,8 @@
     python -m benchmarks.bench_train --crop_size 896 --model_version model --no_pretrained
 
 Draws portraits in a temporary folder, has train.py train on them, and prints the means of what it
-wrote for TensorBoard. Further flags are train.py's; without them `demo` sees batches of 8. Targets:
-on two CPU cores `demo` at 384x384 at least 10 samples/s; on a data-centre GPU with 16 CPU cores
-`model` at 896x896, batch 8, data-wait under 5 % of the step. A fresh network refines up to a
-quarter of all cells; --init with a trained one shows the share of later steps.
+wrote for TensorBoard. Further flags are train.py's; without them `demo` sees batches of 8. A fresh
+network refines up to a quarter of all cells; --init with a trained one shows later steps.
 """
 
 from __future__ import annotations
@@ -40,16 +38,10 @@ def main() -> None:
 
 
 def train_on_drawn(flags: Sequence[str], crop_size: int, steps: int) -> dict[str, np.ndarray]:
-    """Have train.py train on portraits drawn for the purpose.
+    """Have train.py train on portraits drawn for the purpose; the curves that it wrote, by name.
 
-    Args:
-        flags: train.py's, which come after `demo` and batches of 8.
-
-    Returns:
-        the curves that it wrote for TensorBoard, by name.
-
-    Raises:
-        subprocess.CalledProcessError: train.py failed; it has said why.
+    Its further `flags` come after `demo` and batches of 8. CalledProcessError: it failed, and has
+    said why.
     """
     with tempfile.TemporaryDirectory() as folder:
         data, run, size = Path(folder, "data"), Path(folder, "run"), crop_size * 5 // 4

@@ -64,14 +64,13 @@ def main() -> None:
     print(about)
     for seed, sway in ((0, 0.0), (0, 0.3), (0, 1.0), (1, 0.3), (1, 1.0)):
         steady = TemporalFilter()
-        errors: dict[str, list[np.ndarray]] = {"raw": [], "smooth": []}
+        errors = []
         for image, truth in draw_clip(seed, side=512, count=40, sway=sway):
             (matte,) = predictor([image])
-            errors["raw"].append(matte.alpha - truth / np.float32(255))
-            smooth = steady(image, matte.alpha)
-            errors["smooth"].append(smooth - truth / np.float32(255))
-        for name, error in errors.items():
-            found = f"dtSSD {dtssd(np.stack(error)):.4g}, MAD {1000 * np.abs(error).mean():.4g}"
+            alphas = np.stack([matte.alpha, steady(image, matte.alpha)])
+            errors.append(alphas - truth / np.float32(255))
+        for name, error in zip(("raw", "smooth"), np.stack(errors, axis=1), strict=True):
+            found = f"dtSSD {dtssd(error):.4g}, MAD {1000 * np.abs(error).mean():.4g}"
             print(f"portrait {seed}, sway {sway}, {name}: {found}")
 
 

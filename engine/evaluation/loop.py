@@ -13,11 +13,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from data.folders import Sample
+from data.folders import FolderDataset, Sample
 from engine.distributed import Processes
 from engine.evaluation.files import EvaluationFiles
 from engine.evaluation.sources import Answer, Source
-from engine.evaluation.test_sets import TestSet
 from utils.errors import InputError, memory_told
 from utils.files import AnyPath
 from utils.images import to_integers, write_image
@@ -29,7 +28,7 @@ from utils.results.rows import Row, add_to_journal
 
 def evaluate(
     processes: Processes,
-    test_set: TestSet,
+    test_set: FolderDataset,
     source: Source,
     files: EvaluationFiles,
     settings: dict[str, Any],
@@ -38,7 +37,7 @@ def evaluate(
     overwrite: bool = False,
     num_workers: int | None = None,
 ) -> list[Row]:
-    """Share a test set out among the processes, measure it, and write the files.
+    """Share a test set out among the processes, measure it, write the files and return all rows.
 
     Every row goes into a journal at once, so that a killed evaluation can be resumed, by as many
     processes as one likes.
@@ -47,11 +46,8 @@ def evaluate(
         settings: what decides the numbers; resuming under other settings is refused.
         num_workers: processes per process that measure; 0 for none, None for one less than cores.
 
-    Returns:
-        All rows in the test set's order, in every process.
-
     Raises:
-        InputError: as EvaluationFiles.begin.
+        InputError: as EvaluationFiles.begin; or a process that measures was killed.
     """
     done = files.begin(settings, resume=resume, overwrite=overwrite)
     processes.gather(None)  # nobody writes before everybody has read
@@ -86,7 +82,7 @@ def evaluate(
 
 
 def _rows(
-    test_set: TestSet,
+    test_set: FolderDataset,
     indices: Iterable[int],
     source: Source,
     submit: Callable[[Sample, Answer], Future[Row]],
@@ -121,10 +117,7 @@ def score(
 ) -> Row:
     """Measure one answer; what the worker processes run.
 
-    Args:
-        columns: the metrics.
-        folder: where the alpha is saved as an 8-bit PNG, or None.
-        thumbnails: whether the row carries pictures for the report.
+    An 8-bit PNG goes to `folder`; with `thumbnails` the row carries pictures for the report.
     """
     assert sample.alpha is not None and sample.trimap is not None
     truth = sample.alpha, sample.trimap, columns

@@ -18,13 +18,9 @@ PROTOCOLS = ("paper", "pad")
 def paper_size(size: tuple[int, int], max_area: int | None) -> tuple[int, int]:
     """The network's input size in the paper's protocol (its published evaluation).
 
-    Each side goes down to a multiple of 128, at least 128. With a limit, the photo is first fitted
-    into that area, and then each side becomes this multiple or the next, whichever pair has the
-    largest area still within the limit.
-
-    Args:
-        size: (height, width) of the photo.
-        max_area: pixels, or None for no limit.
+    Each side of the photo's (height, width) goes down to a multiple of 128, at least 128. With a
+    limit in pixels, the photo is first fitted into that area, and then each side becomes this
+    multiple or the next, whichever pair has the largest area still within the limit.
     """
     height, width = (max(side // STRIDE, 1) * STRIDE for side in fit_area(size, max_area))
     if max_area is None:
@@ -37,13 +33,10 @@ def paper_size(size: tuple[int, int], max_area: int | None) -> tuple[int, int]:
 def predict_at(
     model: MattingModel, photo: np.ndarray, *, protocol: str, max_area: int | None
 ) -> Prediction:
-    """The network's answer for one photo, at the photo's size.
+    """A prepared network's answer for one photo (H, W, 3) uint8 RGB, at the photo's size.
 
-    Args:
-        model: from models.prepare, for the precision that is wanted.
-        photo: (H, W, 3) uint8 RGB.
-        protocol: "paper" resizes to multiples of 128 and back, "pad" only pads.
-        max_area: pixels to which the photo is shrunk first, or None.
+    Protocol "paper" resizes to multiples of 128 and back, "pad" only pads; before that the photo is
+    shrunk to `max_area` pixels, if any.
     """
     if protocol == "pad":
         return predict(model, photo, max_area=max_area)

@@ -55,16 +55,11 @@ def open_network(
 ) -> tuple[dict[str, Any], Source]:
     """What decides a network's numbers, and the network as a source of answers.
 
-    Args:
-        num_threads: of the network on a CPU.
-        protocol: of PROTOCOLS.
-        max_area: HD, 4K, none or pixels; None: `paper_area` in the paper's protocol, in the other
-            what the checkpoint asks for.
-        precision: as for models.prepare.
-        with_coarse: whether answers have a coarse alpha.
+    `num_threads` is for a CPU. `max_area` is HD, 4K, none or pixels; None is `paper_area` in the
+    paper's protocol, and in the other what the checkpoint asks for.
 
     Raises:
-        MissingError, InputError: as load_model and parse_area.
+        MissingError, InputError: as load_model, prepare and parse_area.
     """
     # The bits depend on the number of threads, of which torchrun sets its own, and on a GPU on the
     # algorithm that cuDNN picks.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from data.folders import Sample
+from data.folders import FolderDataset
 from data.portraits import Split, TestPortraits
 from P3MData.data_loader import P3MDataset
 from PhotoMatteData.data_loader import PhotoMatteDataset
@@ -16,17 +15,6 @@ from utils.errors import InputError
 from utils.files import AnyPath
 from utils.images.area import AREAS
 from utils.metrics import COLUMNS, METRICS
-
-
-class TestSet(Protocol):
-    """What every test set is: samples with alpha and trimap, in the order of `names`."""
-
-    @property
-    def names(self) -> Sequence[str]: ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> Sample: ...
 
 
 @dataclass(frozen=True)
@@ -47,18 +35,18 @@ class Entry:
     InputError if its files are not there or don't fit.
     """
 
-    open: Callable[[Place], tuple[str, TestSet]]
+    open: Callable[[Place], tuple[str, FolderDataset]]
     area: int | None = None  # pixels to which the paper's protocol shrinks its photos
     protocol: str = "paper"  # unless another is asked for
     columns: Sequence[str] = COLUMNS  # the metrics of its results
 
 
-def _open_p3m(place: Place) -> tuple[str, TestSet]:
+def _open_p3m(place: Place) -> tuple[str, FolderDataset]:
     split = "P3M-500-P" if place.privacy_data else "P3M-500-NP"
     return split, P3MDataset(place.data_root, split)
 
 
-def _open_portraits(place: Place) -> tuple[str, TestSet]:
+def _open_portraits(place: Place) -> tuple[str, FolderDataset]:
     if not place.portraits:
         raise InputError("--dataset Portraits needs --portraits FOLDER [FOLDER ...]")
     split = Split.read(place.split) if place.split else None

@@ -1,8 +1,7 @@
 """The network as one graph with dynamic sizes, for ONNX.
 
-Three things are written differently here, so that no Python loop or branch depends on the data;
-each computes the same (tests compare them): Swin's windows, the search for neighbours, and the
-regions, to which a few dummies are added so that every step has something to run on.
+So that no Python loop or branch depends on the data, three things that compute the same are written
+differently: Swin's windows, the search for neighbours, and the regions, with a few dummies added.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.hooks import RemovableHandle
 
 from engine.profiling.measuring import Timing, measure_peak, measure_time, write_trace
 from models import MattingConfig, MattingModel, build_model, prepare
@@ -39,11 +39,8 @@ def count_parts(config: MattingConfig, size: tuple[int, int]) -> list[Part]:
     """Parameters and multiply-adds of each part, by torch.utils.flop_counter.
 
     Half its figure: that counter gives two operations for a multiply-add of a matrix product or a
-    convolution, and none for anything else. Counted before inference folds batch norms away.
-
-    Args:
-        config: the network's.
-        size: (height, width) of the photo, before it is padded.
+    convolution, and none for anything else. Counted before inference folds batch norms away, for a
+    photo of `size` (height, width).
     """
     model = build_model(config).eval()
     refinement = model.refinement_network
@@ -86,12 +83,8 @@ def _parameters(*modules: torch.nn.Module | None) -> int:
 def portrait_maps(shape: tuple[int, int], unknown: float) -> tuple[np.ndarray, np.ndarray]:
     """A person's head and shoulders and the band along their outline.
 
-    Args:
-        shape: (h, w) in cells.
-        unknown: percent of all cells that the band has, exactly but for rounding.
-
-    Returns:
-        (h, w) bool inside the person, (h, w) bool in the band.
+    `shape` is (h, w) in cells, of which the band has `unknown` percent, exactly but for rounding.
+    Returns (h, w) bool inside the person and (h, w) bool in the band.
     """
     h, w = shape
     inside = np.zeros(shape, np.uint8)
@@ -105,14 +98,12 @@ def portrait_maps(shape: tuple[int, int], unknown: float) -> tuple[np.ndarray, n
     return inside.astype(bool), band.reshape(shape)
 
 
-@contextmanager
-def forced_cells(network: MattingModel, inside: np.ndarray, unknown: np.ndarray) -> Iterator[None]:
-    """Overwrite what the coarse network says, after it has been computed; all else runs as ever.
+def forced_cells(network: MattingModel, inside: np.ndarray, unknown: np.ndarray) -> RemovableHandle:
+    """A context in which what the coarse network says is overwritten, after it has been computed.
 
     Args:
         network: the copy that inference runs (models.prepare).
-        inside: (h, w) bool, where the coarse alpha becomes 1; elsewhere 0.
-        unknown: (h, w) bool, the cells that become unknown.
+        inside, unknown: (h, w) bool, where the coarse alpha becomes 1, elsewhere 0; what to refine.
     """
     weight = next(network.parameters())
     person = torch.from_numpy(inside).to(weight.device)
@@ -126,11 +117,7 @@ def forced_cells(network: MattingModel, inside: np.ndarray, unknown: np.ndarray)
             trimap_logits=[*output.trimap_logits[:-1], trimap],
         )
 
-    hook = network.coarse_network.register_forward_hook(overwrite)
-    try:
-        yield
-    finally:
-        hook.remove()
+    return network.coarse_network.register_forward_hook(overwrite)
 
 
 def measure_case(
@@ -150,10 +137,7 @@ def measure_case(
     system doesn't tell.
 
     Args:
-        model: as load_model gives it.
         size: (height, width) of the photo.
-        unknown_percent: of the cells.
-        precision: fp32, bf16 or fp16.
         parts: from count_parts, for the same size.
         seconds: how long each of the two timings goes on, at least three runs.
         trace: a file to write a Chrome trace of one run to, or None.

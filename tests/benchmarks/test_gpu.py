@@ -36,7 +36,7 @@ def test_results_are_kept_check_after_check(tmp_path):
     assert f"{machine}\n" in said and "neighbours: differing: 7\n" in said
 
 
-@pytest.mark.parametrize("name", ["graphs", "half_precision", "two_gpus"])
+@pytest.mark.parametrize("name", ["graphs", "half_precision"])
 def test_what_needs_a_gpu_says_so(name):
     found = CHECKS[name](Bench(torch.device("cpu")))
     assert list(found) == ["left out"]
