@@ -75,7 +75,6 @@ class StoredSample:
     paths: Mapping[str, AnyPath]  # layer -> file
     edge_weight: float = 1.0  # how far the alpha's edges are trusted in training; 1 is exact
     read: dict[str, np.ndarray] = field(default_factory=dict)  # the layers that were asked for
-    grey: list[float] = field(default_factory=list)  # the photo's mean, once it was asked for
 
     def layer(self, name: str) -> np.ndarray:
         """(H, W[, C]) uint8; those of KEPT may be memory-mapped.
@@ -100,9 +99,7 @@ class StoredSample:
 
     def mean_grey(self) -> float:
         """Nearly the photo's, in 0..255, without reading all of it; InputError if it is broken."""
-        if not self.grey:
-            self.grey.append(mean_grey(read_photo(self.paths["image"], eighth=True)))
-        return self.grey[0]
+        return mean_grey(read_photo(self.paths["image"], eighth=True))
 
 
 class FolderDataset:

@@ -95,7 +95,9 @@ class TrainingSet(torch.utils.data.Dataset):
         self.scenes = list_photos(self.backgrounds) if self.backgrounds else []
         self.replace *= bool(self.scenes)
         self.read_scene = Kept(read_photo) if self.keep else read_photo
-        # Shared by the workers, so that each broken file is said once.
+        # Shared by the workers, so that each photo's mean is read once, and each broken file said.
+        self._greys = torch.full((len(self.samples),), torch.nan, dtype=torch.float64)
+        self._greys.share_memory_()
         self._broken = torch.zeros(len(self.samples), dtype=torch.bool).share_memory_()
         self._broken_scenes = torch.zeros(len(self.scenes), dtype=torch.bool).share_memory_()
 
@@ -137,7 +139,9 @@ class TrainingSet(torch.utils.data.Dataset):
         colours = augment.sample_colours(rng, grey_share, self.version)
         if rng.random() < self.replace:
             layers = {name: sample.layer(name) for name in CUT_OUT}
-            grey = sample.mean_grey()
+            if self._greys[index].isnan():
+                self._greys[index] = sample.mean_grey()
+            grey = self._greys[index].item()
         else:
             layers = {name: sample.layer(name) for name in LAYERS}
             grey = augment.mean_grey(layers["image"])

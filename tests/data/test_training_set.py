@@ -233,12 +233,15 @@ def test_a_replaced_sample_reads_neither_background_nor_the_whole_photo(stored, 
         data[next(i for i in range(20) if " before " in expected[i]["name"])]
 
 
-def test_the_mean_of_a_kept_photo_is_read_once(stored):
+def test_the_mean_of_a_photo_is_read_once_and_known_to_every_process(stored, scenes):
     folder, portraits = stored
-    samples = Mixture([(portraits, 2, 1.0)], keep=True)
-    grey = samples[0].mean_grey()
+    samples = Mixture([(portraits, 1, 1.0)])
+    data = TrainingSet(samples, crop_size=128, backgrounds=scenes, replace=1.0)
+    assert data._greys.is_shared()
+    before = [data[i] for i in range(20)]
     shutil.rmtree(folder / "image")
-    assert samples[1].mean_grey() == grey  # the same portrait's second turn
+    for now, then in zip((data[i] for i in range(20)), before, strict=True):
+        assert now["image"].equal(then["image"])
 
 
 def test_a_sample_with_a_broken_background_depends_on_the_position_alone(stored, scenes, capfd):
