@@ -1,4 +1,1 @@
-"""Images, trimaps, foreground solving, metrics, reports and video.
-
-Imports nothing else of the repository.
-"""
+"""Images, trimaps, foreground solving, metrics, reports and video."""

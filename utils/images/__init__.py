@@ -1,8 +1,8 @@
 """Photos and masks: reading, writing, listing and pairing files."""
 
 from utils.images.area import pad_to_multiple, resize_antialiased
+from utils.images.decode import KINDS, read_size, to_integers
 from utils.images.files import (
-    KINDS,
     list_images,
     list_photos,
     match_stems,
@@ -12,9 +12,7 @@ from utils.images.files import (
     read_mask,
     read_photo,
     read_rgba,
-    read_size,
     refuse_faint,
     tell_passed_over,
-    to_integers,
     write_image,
 )

@@ -11,15 +11,9 @@ AREAS = {"HD": 1080 * 1920, "4K": 2160 * 3840}  # pixels; the paper's two limits
 
 
 def parse_area(text: str) -> int | None:
-    """What a --max_area means: pixels, or None for no limit.
-
-    Raises:
-        InputError: it is neither HD, 4K, none nor a number.
-    """
-    if text == "none":
-        return None
-    if text in AREAS:
-        return AREAS[text]
+    """What a --max_area means: pixels, or None for no limit; InputError if it means nothing."""
+    if text in AREAS or text == "none":
+        return AREAS.get(text)
     if not text.isdecimal() or int(text) == 0:
         raise InputError(f"--max_area {text}: give HD, 4K, none or a number of pixels")
     return int(text)
@@ -90,10 +84,7 @@ def _interpolate(image: np.ndarray, new: int, axis: int) -> np.ndarray:
     lower = np.floor(position).astype(np.int64)
     weight = (position - lower).astype(image.dtype)
     weight = weight.reshape([-1 if a == axis else 1 for a in range(image.ndim)])
-    first, second = (np.take(image, _mirror(i, old), axis) for i in (lower, lower + 1))
+    # Mirrored about the outermost pixels
+    mirrored = (old - 1 - np.abs(old - 1 - np.abs(i)) for i in (lower, lower + 1))
+    first, second = (np.take(image, i.clip(0, old - 1), axis) for i in mirrored)
     return first + (second - first) * weight
-
-
-def _mirror(index: np.ndarray, length: int) -> np.ndarray:
-    last = length - 1
-    return np.clip(last - np.abs(last - np.abs(index)), 0, last)

@@ -88,12 +88,17 @@ def orientation(picture: Image.Image) -> int:
         return 1
 
 
-def upright_size(picture: Image.Image) -> tuple[int, int]:
-    """(height, width) of a picture that is not decoded yet, once it is turned."""
-    width, height = picture.size
-    if picture.format == "TIFF":  # Pillow turns the size of some
-        width, height = (int(picture.tag_v2[tag]) for tag in (WIDTH, HEIGHT))  # type: ignore[attr-defined]
-    return (width, height) if orientation(picture) >= 5 else (height, width)
+def read_size(path: AnyPath) -> tuple[int, int]:
+    """(height, width) that the file's header states, after EXIF rotation; reads no pixels.
+
+    Raises:
+        MissingError, InputError: as `open_picture`, as far as the header tells.
+    """
+    with guard(path), open_header(path) as picture:
+        width, height = picture.size
+        if picture.format == "TIFF":  # Pillow turns the size of some
+            width, height = (int(picture.tag_v2[tag]) for tag in (WIDTH, HEIGHT))  # type: ignore[attr-defined]
+        return (width, height) if orientation(picture) >= 5 else (height, width)
 
 
 @contextmanager

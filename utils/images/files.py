@@ -9,17 +9,7 @@ import numpy as np
 
 from utils.errors import InputError, MissingError, listing
 from utils.files import AnyPath, atomic_path
-from utils.images.decode import (
-    KINDS,
-    MAX_PIXELS,
-    as_rgb,
-    guard,
-    open_header,
-    open_picture,
-    read_exactly,
-    to_integers,
-    upright_size,
-)
+from utils.images.decode import KINDS, MAX_PIXELS, as_rgb, open_picture, read_exactly, to_integers
 from utils.images.encode import encode_image
 from utils.images.metadata import Metadata
 
@@ -102,16 +92,6 @@ def read_rgba(path: AnyPath) -> np.ndarray:
         raise InputError(f"{path} has no alpha channel; expected an RGBA cut-out")
     refuse_faint(cutout[..., 3], path)
     return to_integers(cutout)
-
-
-def read_size(path: AnyPath) -> tuple[int, int]:
-    """(height, width) that the file's header states, after EXIF rotation; reads no pixels.
-
-    Raises:
-        MissingError, InputError: as `read_photo`, as far as the header tells.
-    """
-    with guard(path), open_header(path) as picture:
-        return upright_size(picture)
 
 
 def write_image(path: AnyPath, image: np.ndarray, metadata: Metadata | None = None) -> None:

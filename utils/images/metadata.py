@@ -51,8 +51,8 @@ def _exif(picture: Image.Image) -> bytes | None:
     try:
         found, kept = picture.getexif(), Image.Exif()
         kept.update({tag: _as_stored(found[tag]) for tag in KEPT_TAGS if tag in found})
-        camera = found.get_ifd(EXIF_IFD).items()
-        if camera := {k: _as_stored(v) for k, v in camera if k not in DROPPED_EXIF_TAGS}:
+        given = found.get_ifd(EXIF_IFD).items()
+        if camera := {k: _as_stored(v) for k, v in given if k not in DROPPED_EXIF_TAGS}:
             kept[EXIF_IFD] = camera
         written = kept.tobytes() if len(kept) else b""
         return written if 0 < len(written) <= MAX_EXIF else None
