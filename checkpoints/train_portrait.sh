@@ -103,8 +103,8 @@ if [[ " $stages " = *" ablation "* ]]; then
     learn ablation ablation/without_imagenet 250 "${small_crops[@]}" --no_pretrained
     refinement+=(--init_coarse checkpoints/portrait.pth) # begins at once, from the network that ships
     for seed in 1 2 3; do
-        learn ablation ablation/with_CRA-$seed 100 "${refinement[@]}" --seed $seed
-        learn ablation ablation/without_CRA-$seed 100 "${refinement[@]}" --seed $seed --no_attention
+        learn ablation ablation/with_CRA-$seed 300 "${refinement[@]}" --seed $seed
+        learn ablation ablation/without_CRA-$seed 300 "${refinement[@]}" --seed $seed --no_attention
     done
     for run in "$out"/ablation/*CRA*; do
         "$PYTHON" evaluate.py --src_train_dir "$run" --data_root "$out/held_out" --dataset PPM --protocol pad \
