@@ -154,17 +154,17 @@ def apply_warp(
     edges = np.vstack([*source[[0, -1]], *source[:, [0, -1]].swapaxes(0, 1)])
     left, top = 2 - np.floor(edges.min(0))
     right, bottom = np.ceil(edges.max(0)) + 3 - (W // factor, H // factor)
-    beyond = [max(0, int(margin)) for margin in (top, bottom, left, right)]
+    top, bottom, left, right = (max(0, int(margin)) for margin in (top, bottom, left, right))
     # Fixed-point maps once, instead of once a layer.
     places, parts = cv2.convertMaps(source, np.empty(0, np.float32), cv2.CV_16SC2)
-    places = cv2.add(places, np.array((beyond[2], beyond[0], 0, 0), np.float64))
+    places = cv2.add(places, np.array((left, top, 0, 0), np.float64))
 
     def cut(name: str) -> np.ndarray:
         layer = _shrink(layers[name], factor)
-        if any(beyond):
+        if any((top, bottom, left, right)):
             empty = alone and name == "alpha"
             border = cv2.BORDER_CONSTANT if empty else cv2.BORDER_REFLECT_101
-            layer = cv2.copyMakeBorder(layer, *beyond, border)
+            layer = cv2.copyMakeBorder(layer, top, bottom, left, right, border)
         return cv2.remap(layer, places, parts, cv2.INTER_LINEAR)
 
     return {name: cut(name) for name in layers}
