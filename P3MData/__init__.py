@@ -1,1 +1,1 @@
-"""P3M-10K: loaders, augmentation, foreground and background solving."""
+"""P3M-10K: loader, foreground and background solving."""
