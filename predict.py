@@ -47,7 +47,6 @@ def parse_args() -> argparse.Namespace:
     add("--no_foreground", action="store_true", help="keep the photo's colours in the cut-out")
     add("--bits", type=int, choices=(8, 16), default=8, help="of a photo's alpha")
     add("--format", choices=planning.PHOTO_FORMATS, default="png", help="of photos in a folder")
-    add("--video_format", choices=planning.VIDEO_FORMATS, default="prores", help="likewise")
     add("--smooth", action="store_true", help="less flicker in a video's alpha")
     add("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto")
     add("--gpus", type=int, nargs="*", help="default: all there are; none after it: the CPU")
@@ -110,8 +109,7 @@ def plan(args: argparse.Namespace, kinds: list[str]) -> tuple[list[planning.Job]
         raise InputError("--format webp has no 16-bit alpha; use png or tiff")
     lines = map(os.fsdecode, sys.stdin.buffer) if args.input == "-" else ()  # maybe not UTF-8
     sources = planning.find_sources(args.input, lines, skip=args.output)
-    formats = planning.Formats(args.format, args.video_format)
-    jobs, errors = planning.plan_jobs(sources, args.output, kinds, formats)
+    jobs, errors = planning.plan_jobs(sources, args.output, kinds, args.format)
     for error in errors:
         tell(error)
     jobs = planning.leave_existing(jobs, skip=args.skip_existing, overwrite=args.overwrite)

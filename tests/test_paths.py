@@ -16,7 +16,7 @@ from data.predictions import read_prediction
 from DemoData.generate import generate
 from engine.evaluation.provenance import file_hash
 from engine.evaluation.sources import open_folder
-from engine.prediction.jobs import Formats, choose_kinds, find_sources, plan_jobs
+from engine.prediction.jobs import choose_kinds, find_sources, plan_jobs
 from engine.prediction.predictors import load_predictor
 from engine.profiling.files import write_tables
 from engine.training.arguments import SECTIONS
@@ -221,6 +221,6 @@ def test_jobs(tmp_path, kind):
     output = kind(tmp_path / "mattes")
     kinds = choose_kinds(None, None, output)
     sources = find_sources(str(tmp_path), skip=output)
-    jobs, errors = plan_jobs(sources, output, kinds, Formats())
+    jobs, errors = plan_jobs(sources, output, kinds)
     assert not errors
     assert jobs[0].outputs["alpha"] == tmp_path / "mattes" / "alpha" / "photos" / "a.png"

@@ -20,7 +20,6 @@ from utils.video.frame import have_pyav
 PHOTO_ENDINGS = frozenset(images.KINDS)
 KINDS = ("alpha", "cutout", "foreground", "composite", "trimap")
 PHOTO_FORMATS = ("png", "webp", "tiff")
-VIDEO_FORMATS = ("prores", "vp9")
 MAX_NAME = 255  # bytes, of a file's name on nearly every disk
 
 
@@ -38,25 +37,6 @@ class Job:
 
     source: Path
     outputs: dict[str, Path]
-
-
-@dataclass(frozen=True)
-class Formats:
-    """What is written into a folder: one of PHOTO_FORMATS, and of VIDEO_FORMATS.
-
-    ProRes is for cut-outs; what has no alpha becomes mp4 beside it.
-    """
-
-    photo: str = "png"
-    video: str = "prores"
-
-    def ending(self, source: AnyPath, kind: str) -> str:
-        """The ending of what is made of this source."""
-        if not is_video(source):
-            return f".{self.photo}"
-        if self.video == "vp9":
-            return ".webm"
-        return ".mov" if kind == "cutout" else ".mp4"
 
 
 def is_video(path: AnyPath) -> bool:
@@ -162,7 +142,7 @@ def _is_file_name(output: AnyPath) -> bool:
 
 
 def plan_jobs(
-    sources: Sequence[Media], output: AnyPath, kinds: Sequence[str], formats: Formats
+    sources: Sequence[Media], output: AnyPath, kinds: Sequence[str], photo_format: str = "png"
 ) -> tuple[list[Job], list[InputError]]:
     """Plan every source; what can't be planned comes back as errors and doesn't stop the rest.
 
@@ -170,7 +150,8 @@ def plan_jobs(
         sources: photos and videos.
         output: a folder, for <output>/<kind>/<tree>/<stem><ending>, or the file that is written.
         kinds: some of KINDS.
-        formats: decides the endings in a folder.
+        photo_format: one of PHOTO_FORMATS, for photos in a folder; videos become .mp4, or .mov
+            (ProRes 4444) with alpha.
 
     Raises:
         InputError: `output` is one file, but more are to be written.
@@ -183,7 +164,7 @@ def plan_jobs(
     taken: dict[Path, Path] = {}
     for source in sources:
         try:
-            job = _plan_job(source, Path(output), kinds, formats)
+            job = _plan_job(source, Path(output), kinds, f".{photo_format}")
             first = next(iter(job.outputs.values()))
             if first in taken:
                 raise InputError(
@@ -197,7 +178,7 @@ def plan_jobs(
     return jobs, errors
 
 
-def _plan_job(source: Media, output: Path, kinds: Sequence[str], formats: Formats) -> Job:
+def _plan_job(source: Media, output: Path, kinds: Sequence[str], ending: str) -> Job:
     """Name the outputs of one source; InputError where that can't be done."""
     given, relative = source.path, source.relative
     if is_video(given) and not have_pyav():
@@ -207,10 +188,10 @@ def _plan_job(source: Media, output: Path, kinds: Sequence[str], formats: Format
     elif ".." in relative.parts:
         raise InputError(f"{given} has a '..' that leads out of {output}; give the path without it")
     else:
-        outputs = {
-            kind: output / kind / relative.with_suffix(formats.ending(given, kind))
-            for kind in kinds
-        }
+        endings = dict.fromkeys(kinds, ".mp4" if is_video(given) else ending)
+        if is_video(given) and "cutout" in kinds:
+            endings["cutout"] = ".mov"
+        outputs = {k: output / k / relative.with_suffix(end) for k, end in endings.items()}
     for kind, path in outputs.items():
         if kind in ("alpha", "cutout", "trimap") and path.suffix.lower() in (".jpg", ".jpeg"):
             raise InputError(f"{path} can't hold {kind} without loss; use .png, .webp or .tiff")

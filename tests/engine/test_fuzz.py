@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.prediction.jobs import Formats, find_sources, is_video, plan_jobs
+from engine.prediction.jobs import find_sources, is_video, plan_jobs
 from engine.prediction.outputs import LayerMaker, read_background
 from engine.prediction.photos import predict_photos
 from utils.images import read_alpha, read_photo, read_rgba
@@ -94,7 +94,7 @@ def fuzzed(folder, seeds, count):
         (folder / "in" / f"{i:03d}{ending}").write_bytes(mutate(content, rng))
     sources = find_sources(f"{folder}/in/*")
     assert len(sources) == count
-    jobs, _ = plan_jobs(sources, folder / "out", ["alpha", "cutout"], Formats())
+    jobs, _ = plan_jobs(sources, folder / "out", ["alpha", "cutout"])
     return jobs
 
 

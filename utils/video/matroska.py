@@ -14,10 +14,9 @@ from pathlib import Path
 from utils.files import AnyPath
 
 EBML, CLUSTER = b"\x1a\x45\xdf\xa3", b"\x1f\x43\xb6\x75"
-# What stands in a cluster, and beside it.
-KNOWN = {b"\xa3", b"\xa0", b"\xe7", b"\xab", b"\xa7", b"\x58\x54", b"\xaf", b"\xec", b"\xbf"}
-KNOWN |= {b"\x11\x4d\x9b\x74", b"\x15\x49\xa9\x66", b"\x12\x54\xc3\x67", b"\x1c\x53\xbb\x6b"}
-KNOWN |= {b"\x16\x54\xae\x6b", b"\x19\x41\xa4\x69", b"\x10\x43\xa7\x70"}
+KINDS = "a3 a0 e7 ab a7 5854 af ec bf"  # what stands in a cluster, and beside it
+KINDS += " 114d9b74 1549a966 1254c367 1c53bb6b 1654ae6b 1941a469 1043a770"
+KNOWN = set(map(bytes.fromhex, KINDS.split()))
 RESUMED = re.compile(CLUSTER + rb"|[\xa3\xa0]")  # what reading can go on with behind a break
 PLAUSIBLE = 3  # elements in a row after a break, by which the next whole one is known
 

@@ -23,7 +23,7 @@ from utils.files import AnyPath
 from utils.video.frame import Tell, plain_name
 from utils.video.read import SLOW, open_container
 
-# Sound that a container takes as it is ("pcm_": every kind of it), and what other sound becomes.
+# Sound that a container takes as it is (how its name begins), and what other sound becomes.
 COPIED = {
     ".mp4": ("aac", "mp3", "ac3", "alac"),
     ".mov": ("aac", "mp3", "ac3", "alac", "pcm_"),
@@ -97,8 +97,7 @@ def _ways(track: Any, ending: str) -> Iterator[str | None]:
     """What to try with a track, best first: copy it (None), or encode it in this layout."""
     if track.codec_context is None:
         return
-    name = track.codec_context.codec.canonical_name
-    if name in COPIED[ending] or (name.startswith("pcm_") and "pcm_" in COPIED[ending]):
+    if track.codec_context.codec.canonical_name.startswith(COPIED[ending]):
         yield None
     yield from dict.fromkeys((LAYOUTS.get(track.codec_context.channels, "stereo"), "stereo"))
 

@@ -73,8 +73,7 @@ def open_writer(
             if ending == ".webm" and look.pixel_aspect != 1:
                 size, look = _square(size, look)
                 tell(f"{path}: pixels were made square, {size[1]}x{size[0]} of them, for WebM")
-            writer = VideoWriter(container, CODECS[ending, channels == 4], size, rate, look)
-            writer.sound = Sound(ready, container) if ready else None
+            writer = VideoWriter(container, CODECS[ending, channels == 4], size, rate, look, ready)
             yield writer
             writer.finish()
     except av.FFmpegError as error:
@@ -91,8 +90,9 @@ class VideoWriter:
         size: tuple[int, int],
         rate: Fraction,
         look: Look,
+        sound: Any,
     ) -> None:
-        """Add the video stream; every tag that players go by is written."""
+        """Add the streams; every tag that players go by is written."""
         name, pixels, options = codec
         self._container = container
         self._stream = stream = container.add_stream(name, rate=rate, options=dict(options))
@@ -104,7 +104,7 @@ class VideoWriter:
         context.sample_aspect_ratio = look.pixel_aspect
         context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
         context.color_primaries, context.color_trc = look.primaries, look.transfer
-        self.sound: Sound | None = None
+        self._sound = Sound(sound, container) if sound else None
 
     def write(self, image: np.ndarray, time: Fraction) -> None:
         """Append (H, W), (H, W, 3) or (H, W, 4) uint8, as the writer was opened for."""
@@ -124,14 +124,14 @@ class VideoWriter:
         picture.pts, picture.time_base = round(time / TICK), TICK
         picture.duration = round(1 / codec.framerate / TICK)
         self._container.mux(self._stream.encode(picture))
-        if self.sound:
-            self.sound.copy_until(time)
+        if self._sound:
+            self._sound.copy_until(time)
 
     def finish(self) -> None:
         """Write what the encoder still holds, and the rest of the sound."""
         self._container.mux(self._stream.encode(None))
-        if self.sound:
-            self.sound.copy_until(None)
+        if self._sound:
+            self._sound.copy_until(None)
 
 
 def _square(size: tuple[int, int], look: Look) -> tuple[tuple[int, int], Look]:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.prediction.jobs import Formats, Media, find_sources, leave_existing, plan_jobs
+from engine.prediction.jobs import Media, find_sources, leave_existing, plan_jobs
 from utils.errors import InputError, MissingError
 
 
@@ -43,7 +43,7 @@ def test_what_is_passed_over_is_counted_in_one_line(photos, capsys):
 
 def test_a_photo_beside_one_of_another_kind_is_not_overwritten(photos, tmp_path):
     touch(photos / "b.webp")
-    jobs, errors = plan_jobs(find_sources(str(photos)), tmp_path / "o", ["alpha"], Formats())
+    jobs, errors = plan_jobs(find_sources(str(photos)), tmp_path / "o", ["alpha"])
     assert [job.source.name for job in jobs] == ["a.PNG", "b.jpg", "c.jpeg"]
     assert len(errors) == 1
     assert "b.webp and" in str(errors[0]) and "would both be written" in str(errors[0])
@@ -86,9 +86,7 @@ def test_inputs_that_hold_no_photo(photos, monkeypatch, text, error, words):
 
 
 def test_outputs_keep_the_tree(photos, tmp_path):
-    jobs, errors = plan_jobs(
-        find_sources(str(photos)), tmp_path / "o", ["alpha", "cutout"], Formats()
-    )
+    jobs, errors = plan_jobs(find_sources(str(photos)), tmp_path / "o", ["alpha", "cutout"])
     assert not errors
     assert jobs[2].outputs == {
         "alpha": tmp_path / "o/alpha/sub/c.png",
@@ -106,39 +104,39 @@ def test_outputs_keep_the_tree(photos, tmp_path):
 )
 def test_one_bad_path_does_not_stop_the_rest(tmp_path, relative, words):
     sources = [Media(Path("b.jpg"), Path("b.jpg")), Media(Path("x", relative), Path(relative))]
-    jobs, errors = plan_jobs(sources, tmp_path, ["alpha"], Formats("tiff"))
+    jobs, errors = plan_jobs(sources, tmp_path, ["alpha"], "tiff")
     assert [job.source for job in jobs] == [Path("b.jpg")]
     assert len(errors) == 1 and words in str(errors[0]) and relative in str(errors[0])
 
 
 def test_output_that_is_the_input(photos):
     source = Media(photos / "a.PNG", Path("a.PNG"))
-    _, errors = plan_jobs([source], photos / "a.PNG", ["cutout"], Formats())
+    _, errors = plan_jobs([source], photos / "a.PNG", ["cutout"])
     assert "is the input itself" in str(errors[0])
 
 
 def test_output_that_is_another_input(tmp_path):
     touch(tmp_path / "a.png")
     touch(tmp_path / "alpha/a.png")
-    jobs, _ = plan_jobs(find_sources(str(tmp_path)), tmp_path, ["alpha"], Formats())
+    jobs, _ = plan_jobs(find_sources(str(tmp_path)), tmp_path, ["alpha"])
     with pytest.raises(InputError, match="is an input as well"):
         leave_existing(jobs, skip=False, overwrite=True)
 
 
 def test_one_file_holds_one_kind_of_one_photo(photos, tmp_path):
     source = Media(photos / "b.jpg", Path("b.jpg"))
-    (job,), _ = plan_jobs([source], tmp_path / "me.png", ["cutout"], Formats())
+    (job,), _ = plan_jobs([source], tmp_path / "me.png", ["cutout"])
     assert job.outputs == {"cutout": tmp_path / "me.png"}
     with pytest.raises(InputError, match="one file for 1 photos, each as cutout and alpha; name a"):
-        plan_jobs([source], tmp_path / "me.png", ["cutout", "alpha"], Formats())
-    _, errors = plan_jobs([source], tmp_path / "me.jpg", ["cutout"], Formats())
+        plan_jobs([source], tmp_path / "me.png", ["cutout", "alpha"])
+    _, errors = plan_jobs([source], tmp_path / "me.jpg", ["cutout"])
     assert "can't hold cutout" in str(errors[0])
     with pytest.raises(InputError, match="one file for 2 photos"):
-        plan_jobs([source, source], tmp_path / "me.png", ["cutout"], Formats())
+        plan_jobs([source, source], tmp_path / "me.png", ["cutout"])
 
 
 def test_nothing_is_overwritten_unasked(photos, tmp_path):
-    jobs, _ = plan_jobs(find_sources(str(photos)), tmp_path / "o", ["alpha", "cutout"], Formats())
+    jobs, _ = plan_jobs(find_sources(str(photos)), tmp_path / "o", ["alpha", "cutout"])
     for path in jobs[0].outputs.values():
         touch(path)
     touch(jobs[1].outputs["alpha"])  # half done: the rest is done
@@ -162,7 +160,7 @@ def test_a_link_that_leads_to_itself_does_not_end_the_run(photos, tmp_path):
     (photos / "loop.jpg").symlink_to("loop.jpg")
     for text in (str(photos), f"{photos}/*.jpg"):
         sources = find_sources(text, skip=tmp_path / "out")
-        jobs, errors = plan_jobs(sources, tmp_path / "out", ["alpha"], Formats())
+        jobs, errors = plan_jobs(sources, tmp_path / "out", ["alpha"])
         assert photos / "loop.jpg" in [job.source for job in jobs] and not errors
         assert leave_existing(jobs, skip=False, overwrite=False) == jobs
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.prediction.jobs import KINDS, Formats, Job, find_sources, plan_jobs
+from engine.prediction.jobs import KINDS, Job, find_sources, plan_jobs
 from engine.prediction.outputs import LayerMaker, read_background
 from engine.prediction.photos import Outcome, batches_by_size, map_ahead, predict_photos
 from tests.stand_ins import FakeMatte, fake_predictor
@@ -15,7 +15,7 @@ from utils.images import read_alpha, read_photo, write_image
 
 
 def run(folder, output, predictor=fake_predictor, **options):
-    jobs, _ = plan_jobs(find_sources(str(folder)), output, ["alpha"], Formats())
+    jobs, _ = plan_jobs(find_sources(str(folder)), output, ["alpha"])
     layers = LayerMaker(["alpha"], read_background("green"))
     return {o.job.source.name: o.error for o in predict_photos(jobs, predictor, layers, **options)}
 
@@ -109,7 +109,7 @@ def test_batches_hold_equal_sizes_and_lose_nothing():
 
 def write_kinds(photo, output, background="green"):
     """Matte one photo, all of it background on the left; returns the pictures by kind."""
-    jobs, _ = plan_jobs(find_sources(str(photo)), output, KINDS, Formats())
+    jobs, _ = plan_jobs(find_sources(str(photo)), output, KINDS)
     layers = LayerMaker(KINDS, read_background(str(background)), solve=False)
 
     def predictor(photos, bits=None):
