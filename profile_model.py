@@ -32,8 +32,7 @@ from utils.errors import InputError, memory_told, run_script
 from utils.files import AnyPath, keep_existing
 from utils.parallel import count_cores
 
-HD = (1792, 1152)  # width, height
-SIZES = (HD, (3456, 2304), (7680, 4320))  # HD, 4K, 8K
+SIZES = ((1792, 1152), (3456, 2304), (7680, 4320))  # (width, height) of HD, 4K, 8K
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,10 +44,8 @@ def parse_args() -> argparse.Namespace:
     what.add_argument("--model_version", choices=CONFIGS, help="random weights")
     add("--set", nargs="+", default=[], metavar="FIELD=VALUE", help="of that, as depths=(2,2,2,2)")
     sizes = parser.add_mutually_exclusive_group()
-    size = "of the photo, in pixels (default: 1792 1152)"
-    sizes.add_argument(
-        "--input_size", nargs=2, type=number(int, 1), metavar=("W", "H"), default=HD, help=size
-    )
+    how: dict[str, Any] = {"type": number(int, 1), "metavar": ("W", "H"), "default": SIZES[0]}
+    sizes.add_argument("--input_size", nargs=2, **how, help="pixels (default: 1792 1152)")
     sizes.add_argument("--grid", action="store_true", help="1792x1152, 3456x2304 and 7680x4320")
     shares = "percent of the cells that are refined (default: 2 7 15 100)"
     add("--unknown", nargs="+", type=number(float, 0), default=[2, 7, 15, 100], help=shares)
@@ -100,11 +97,11 @@ def open_model(args: argparse.Namespace) -> tuple[MattingModel, Path]:
     return model, (args.src_train_dir or checkpoint.parent) / "profile"
 
 
+Parts = dict[tuple[int, int], list[Part]]  # (height, width) -> what count_parts gives
+
+
 def measure(
-    args: argparse.Namespace,
-    model: MattingModel,
-    parts: dict[tuple[int, int], list[Part]],
-    traces: AnyPath,
+    args: argparse.Namespace, model: MattingModel, parts: Parts, traces: AnyPath
 ) -> list[dict[str, Any]]:
     """Every size (of `parts`) in every precision with every share of unknown cells."""
     device = next(model.parameters()).device
@@ -113,8 +110,8 @@ def measure(
     cases = list(product(parts, precisions, args.unknown))
     for size, precision, unknown in tqdm(cases, desc="profile", unit="case"):
         name = f"{size[1]}x{size[0]}_{unknown:g}%_{precision}"
-        more = {"parts": parts[size], "seconds": args.seconds}
-        more["trace"] = Path(traces, f"{name}.pt.trace.json") if args.trace else None
+        trace = Path(traces, f"{name}.pt.trace.json") if args.trace else None
+        more = {"parts": parts[size], "seconds": args.seconds, "trace": trace}
         try:
             with memory_told(name, "it is not measured"):
                 rows.append(measure_case(model, size, unknown, precision, **more))

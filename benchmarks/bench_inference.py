@@ -122,7 +122,6 @@ def compare_bf16(model: MattingModel, rounds: int, checkpoints: Sequence[AnyPath
         ratio = np.median(times["fp32" + part] / times["bf16" + part])
         print(f"  bf16{part:7} {told(times['bf16' + part])}, {ratio:.2f} x as fast as fp32")
     if not checkpoints:
-        print("  bf16's difference: name a trained --checkpoint")
         return
     networks = [prepare(load_model(checkpoints[0]), precision) for precision in ("fp32", "bf16")]
     differences, scores = [], []

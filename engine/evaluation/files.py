@@ -73,12 +73,10 @@ class EvaluationFiles:
             for row in rows
         }
         with atomic_path(self.path(".json")) as temporary:
-            text = json.dumps({**settings, "images": images}, indent=2)
-            temporary.write_text(text + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps({**settings, "images": images}, indent=2) + "\n")
         summary = summarise(score_table(rows, self.columns))
         write_csv(self.path("_summary.csv"), summary, SUMMARY)
-        # Last: its presence says that all is there.
-        write_results(self.path(".csv"), rows, self.columns)
+        write_results(self.path(".csv"), rows, self.columns)  # last: now all is there
 
 
 def coarse_rows(rows: Iterable[Row]) -> list[Row]:

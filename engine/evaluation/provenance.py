@@ -37,26 +37,21 @@ def device_name(device: torch.device) -> str:
     """The device as its maker calls it."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{device.type} ({_processor()}, {torch.backends.cpu.get_cpu_capability()})"
-
-
-def _processor() -> str:
-    """The processor's name; where only its kind is known, that."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:  # not Linux
         lines = []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine())
+    processor = next(names, platform.processor() or platform.machine())
+    return f"{device.type} ({processor}, {torch.backends.cpu.get_cpu_capability()})"
 
 
 def commit() -> str:
     """The repository's commit, with `+changes` if tracked files differ from it."""
     git = ["git", "-C", str(REPOSITORY), "describe", "--always", "--abbrev=40", "--exclude=*"]
     try:
-        done = subprocess.run(
-            [*git, "--dirty=+changes"], check=True, capture_output=True, text=True
-        )
+        return subprocess.check_output(
+            [*git, "--dirty=+changes"], stderr=subprocess.DEVNULL, text=True
+        ).strip()
     except (OSError, subprocess.CalledProcessError):  # no git on this machine, or not a clone
         return "unknown"
-    return done.stdout.strip()

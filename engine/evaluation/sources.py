@@ -26,17 +26,11 @@ from utils.metrics import size_text
 
 @dataclass(frozen=True)
 class Answer:
-    """A system's answer for one photo.
+    """A system's answer for one photo."""
 
-    Attributes:
-        alpha: (H, W) what is measured, uint8, uint16 or float in [0, 1].
-        coarse_alpha: (H, W) float in [0, 1], what the coarse network alone says, or None.
-        network_size: (height, width) at which the network saw the photo, or None.
-    """
-
-    alpha: np.ndarray
-    coarse_alpha: np.ndarray | None = None
-    network_size: tuple[int, int] | None = None
+    alpha: np.ndarray  # (H, W) what is measured, uint8, uint16 or float in [0, 1]
+    coarse_alpha: np.ndarray | None = None  # (H, W) float in [0, 1], the coarse network's
+    network_size: tuple[int, int] | None = None  # (height, width) at which it saw the photo
 
 
 Source = Callable[[Sample], Answer]

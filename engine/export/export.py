@@ -61,22 +61,16 @@ def _save_onnx(
     program: torch.export.ExportedProgram, path: Path, about: str, model: MattingModel
 ) -> None:
     try:
+        names = {"input_names": ["image"], "output_names": ["alpha", "trimap"]}
         written: Any = torch.onnx.export(
-            program,
-            opset_version=OPSET,
-            input_names=["image"],
-            output_names=["alpha", "trimap"],
-            dynamo=True,
-            verbose=False,
+            program, opset_version=OPSET, dynamo=True, verbose=False, **names
         )
     except ImportError as error:
         raise InputError(
             f"{error.name} is not installed; pip install -r requirements-export.txt"
         ) from error
-    facts = {"about": about, "stride": model.stride}
-    if model.max_area:
-        facts["max_area"] = model.max_area
-    written.model.metadata_props.update({name: str(fact) for name, fact in facts.items()})
+    facts = {"about": about, "stride": model.stride, "max_area": model.max_area}
+    written.model.metadata_props.update({key: str(fact) for key, fact in facts.items() if fact})
     written.save(str(path))
 
 

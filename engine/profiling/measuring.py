@@ -77,10 +77,7 @@ def synchronise(device: torch.device) -> None:
 
 def write_trace(run: Callable[[], Any], device: torch.device, path: AnyPath) -> None:
     """A Chrome trace of one run: for chrome://tracing, Perfetto, or TensorBoard's profile tab."""
-    activities = [torch.profiler.ProfilerActivity.CPU]
-    if device.type == "cuda":
-        activities.append(torch.profiler.ProfilerActivity.CUDA)
-    with torch.profiler.profile(activities=activities) as profiler:
+    with torch.profiler.profile() as profiler:
         run()
         synchronise(device)
     with atomic_path(path) as temporary:

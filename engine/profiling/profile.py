@@ -142,13 +142,11 @@ def measure_case(
         seconds: how long each of the two timings goes on, at least three runs.
         trace: a file to write a Chrome trace of one run to, or None.
     """
-    device = next(model.parameters()).device
-    photo = draw_photo(size)
+    device, photo = next(model.parameters()).device, draw_photo(size)
     fitted = torch.from_numpy(pad_to_multiple(photo, model.stride))
     shape = (fitted.shape[0] // REGION, fitted.shape[1] // REGION)
     inside, unknown = portrait_maps(shape, unknown_percent)
-    if model.refinement_network is None:
-        unknown[:] = False
+    unknown &= model.refinement_network is not None
     regions = int(unknown.sum())
     work = sum(part.multiply_adds * (regions if part.per == "region" else 1) for part in parts)
     network = prepare(model, precision)  # anew: with the graphs of this size alone
