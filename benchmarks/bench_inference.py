@@ -49,8 +49,7 @@ def main() -> None:
     add("--num_threads", type=number(int, 1), default=count_cores())
     args = parser.parse_args()
     torch.set_num_threads(args.num_threads)
-    machine = device_name(torch.device("cpu"))
-    print(f"{machine}, {args.num_threads} threads, torch {torch.__version__}")
+    print(device_name(torch.device("cpu")), args.num_threads, "threads, torch", torch.__version__)
     torch.manual_seed(0)
     model = build_model(with_settings(CONFIGS[args.model_version], args.set)).eval()
     with torch.inference_mode():

@@ -24,14 +24,12 @@ from utils.video.smoothing import TemporalFilter
 NOISE = 2.0  # grey levels, sigma
 
 
-def draw_clip(
-    seed: int, side: int, count: int, sway: float
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """`count` frames (side, side, 3) uint8 RGB and their alphas (side, side) uint8."""
-    portrait = draw_portrait(np.random.default_rng(seed), side)
+def draw_clip(seed: int, sway: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """40 frames (512, 512, 3) uint8 RGB and their alphas (512, 512) uint8."""
+    portrait = draw_portrait(np.random.default_rng(seed), 512)
     rng = np.random.default_rng(0)
     H, W = portrait.alpha.shape
-    for t in range(count):
+    for t in range(40):
         swing = np.sin(t / 8) * sway
         move = cv2.getRotationMatrix2D((W / 2, H), 3 * swing, 1)
         move[0, 2] += 0.02 * W * swing
@@ -65,7 +63,7 @@ def main() -> None:
     for seed, sway in ((0, 0.0), (0, 0.3), (0, 1.0), (1, 0.3), (1, 1.0)):
         steady = TemporalFilter()
         errors = []
-        for image, truth in draw_clip(seed, side=512, count=40, sway=sway):
+        for image, truth in draw_clip(seed, sway):
             (matte,) = predictor([image])
             alphas = np.stack([matte.alpha, steady(image, matte.alpha)])
             errors.append(alphas - truth / np.float32(255))
