@@ -41,20 +41,20 @@ class Sound:
 
     def __init__(self, source: Any, container: Any) -> None:
         self._container = container
-        self._packets = source.demux(source.streams.audio[0])
+        packets = source.demux(source.streams.audio[0])
+        self._packets = (packet for packet in packets if packet.size)  # the last one is empty
         self._stream = container.add_stream_from_template(source.streams.audio[0])
         self._next: Any = None
 
-    def copy_until(self, time: Fraction | None) -> None:
-        """Move the packets up to `time` (seconds; None: all)."""
+    def copy_until(self, time: Fraction | float) -> None:
+        """Move the packets up to `time`, in seconds."""
         while packet := self._next or next(self._packets, None):
             self._next = packet
-            if time is not None and packet.size and packet.dts * packet.time_base > time:
+            if packet.dts * packet.time_base > time:
                 return
             self._next = None
-            if packet.size:  # the one before the end is empty
-                packet.stream = self._stream
-                self._container.mux(packet)
+            packet.stream = self._stream
+            self._container.mux(packet)
 
 
 @contextmanager

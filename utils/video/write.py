@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -131,7 +132,7 @@ class VideoWriter:
         """Write what the encoder still holds, and the rest of the sound."""
         self._container.mux(self._stream.encode(None))
         if self._sound:
-            self._sound.copy_until(None)
+            self._sound.copy_until(math.inf)
 
 
 def _square(size: tuple[int, int], look: Look) -> tuple[tuple[int, int], Look]:
