@@ -46,7 +46,7 @@ def trimap_from_alpha(alpha: np.ndarray, size: int) -> np.ndarray:
     ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     possible = cv2.dilate((alpha > 0).astype(np.uint8), ellipse)
     certain = cv2.erode((alpha == 255).astype(np.uint8), ellipse)
-    return possible * np.uint8(128) + certain * np.uint8(127)
+    return possible * np.uint8(128) + certain * np.uint8(127)  # 255 where both hold
 
 
 def write_trimaps(
@@ -70,15 +70,15 @@ def write_trimaps(
     """
     folder = Path(folder)
     present = list_images(folder, empty=True)
-    made = {path: Path(alphas[stem]) for stem, path in present.items() if stem in alphas}
-    for path, alpha in made.items():
+    made = {path: [Path(alphas[stem])] for stem, path in present.items() if stem in alphas}
+    for path, [alpha] in made.items():
         old, new = read_size(path), read_size(alpha)
         if old != new:
             raise InputError(
                 f"{path} is {old[0]}x{old[1]}, but {alpha} is {new[0]}x{new[1]}; "
                 "remove the trimap, and it is made anew"
             )
-    tell_stale({path: [alpha] for path, alpha in made.items()})
+    tell_stale(made)
     todo = [(alphas[stem], folder / f"{stem}.png") for stem in alphas if stem not in present]
     job = partial(_write_trimap, read=read)
     return sum(map_files(job, todo, num_workers=num_workers, title=f"trimaps of {folder.parent}"))

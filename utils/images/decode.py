@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, PngImagePlugin, UnidentifiedImageError, features
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from utils.errors import InputError, MissingError, say_once
 from utils.files import AnyPath, refuse_stand_in
@@ -134,23 +134,19 @@ def guard(path: AnyPath) -> Iterator[None]:
 
 
 def _load_plugin(path: AnyPath) -> None:
-    """HEIC, whatever its name, needs an optional package, and AVIF a Pillow that is not old."""
+    """HEIC, whatever its name, needs an optional package."""
     with Path(path).open("rb") as file:
         head = file.read(64)
-    brands = head[8:] if head[4:8] == b"ftyp" else b""
-    heic = re.search(rb"hei[cmsx]|hevc", brands)
+    if head[4:8] != b"ftyp" or not re.search(rb"hei[cmsx]|hevc", head):
+        return
     try:
-        if heic:
-            import pillow_heif
-
-            pillow_heif.register_heif_opener()
-        elif b"avif" in brands and not features.check("avif"):
-            raise ImportError("Pillow has no AVIF")
+        import pillow_heif
     except ImportError as error:
         raise InputError(
-            f"{path} holds {'HEIC' if heic else 'AVIF'}, which needs more: pip install -r "
-            "requirements-heic.txt, or convert it to JPEG"
+            f"{path} holds HEIC, which needs more: pip install -r requirements-heic.txt, or "
+            "convert it to JPEG"
         ) from error
+    pillow_heif.register_heif_opener()
 
 
 def _as_16_bits(picture: Image.Image, path: AnyPath, floats: bool) -> Image.Image:
