@@ -30,19 +30,12 @@ UNLIMITED = timedelta(days=365)  # for what the main process does alone: hours, 
 
 @dataclass(frozen=True)
 class Processes:
-    """This process and its siblings.
+    """This process and its siblings."""
 
-    Attributes:
-        rank: number of this process, 0 for the one that writes files and speaks.
-        count: number of processes, 1 without torch.distributed.
-        device: where this process computes.
-        meeting, waiting: process groups on the CPU, for exchanges within PATIENCE and for waiting
-            UNLIMITED; None alone.
-    """
-
-    rank: int
-    count: int
-    device: torch.device
+    rank: int  # of this process; 0 writes files and speaks
+    count: int  # of processes
+    device: torch.device  # where this process computes
+    # On the CPU, for exchanges within PATIENCE and for waiting UNLIMITED; None alone.
     meeting: dist.ProcessGroup | None = None
     waiting: dist.ProcessGroup | None = None
 
@@ -83,7 +76,7 @@ def choose_gpus(gpus: Sequence[int] | None) -> list[int]:
     """The GPUs to use: those asked for, or all there are (None); an empty list means the CPU.
 
     Raises:
-        InputError: for a GPU that does not exist or is named twice.
+        InputError: one does not exist, or is named twice.
     """
     available = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if gpus is None:
@@ -115,22 +108,17 @@ def launch(gpus: Sequence[int]) -> int:
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     # Unset, torchrun sets 1 and says so at length.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, count_cores() // len(gpus))))
-    arguments = ["--standalone", "--nproc_per_node", str(len(gpus)), *sys.argv]
     try:
-        torchrun(arguments)
+        torchrun(["--standalone", "--nproc_per_node", str(len(gpus)), *sys.argv])
     except SignalException as stop:
         return 128 + int(stop.sigval)
     except ChildFailedError as error:
+        codes = [(f.exitcode, f.timestamp, rank) for rank, f in error.failures.items()]
         # The first one killed, else the first that failed; last what torchrun itself stopped.
-        found = [
-            (f.exitcode == -signal.SIGTERM, f.exitcode > 0, f.timestamp, rank)
-            for rank, f in error.failures.items()
-        ]
-        rank = min(found)[-1]
-        failure = error.failures[rank]
-        if failure.exitcode < 0:  # it could tell nothing
-            print(f"error: process {rank} was killed by {failure.signal_name()}", file=sys.stderr)
-        return abs(failure.exitcode)
+        code, _, rank = min(codes, key=lambda x: (x[0] == -signal.SIGTERM, x[0] > 0, x[1]))
+        if code < 0:  # it could tell nothing
+            tell(InputError(f"process {rank} was killed by {signal.Signals(-code).name}"))
+        return abs(code)
     return 0
 
 
@@ -158,34 +146,29 @@ def join(gpus: Sequence[int] | None) -> Iterator[Processes]:
         groups: list[Any] = [dist.new_group(backend="gloo", timeout=limit) for limit in limits]
         yield Processes(rank, count, device, *groups)
     except Exception as error:
-        # Before the group is destroyed, which may wait for the others.
+        # Told before the group is destroyed, which may wait for the others.
         raise SystemExit(_tell_once(error, rank, store)) from error
     finally:
         dist.destroy_process_group()
 
 
 def _tell_once(error: Exception, rank: int, store: dist.Store) -> int:
-    """Tell of what ends this process, unless another one told before it; return the exit status.
-
-    The others then fail, too: of the same mistake, or because they lost this one.
-    """
+    """Tell of what ends this process, unless it fails because another did; return the status."""
     try:
         first = store.add("told", 1) == 1
     except dist.DistError:  # the process that keeps the store has left
         first = False
-    if not first:
-        return 2
-    if isinstance(error, InputError | OSError):
+    if first and not isinstance(error, InputError | OSError):
+        if "gloo" not in str(error):
+            traceback.print_exception(error)
+            return 1
+        reason = "lost another one: it was killed, or its machine is gone"
+        if "Timed out" in str(error):
+            minutes = PATIENCE.total_seconds() / 60
+            reason = f"waited more than {minutes:g} minutes for another one: see whether it hangs"
+        error = InputError(f"process {rank} {reason}")
+    if first:
         tell(error)
-        return 2
-    if "gloo" not in str(error):
-        traceback.print_exception(error)
-        return 1
-    reason = "lost another one: it was killed, or its machine is gone"
-    if "Timed out" in str(error):
-        minutes = PATIENCE.total_seconds() / 60
-        reason = f"waited more than {minutes:g} minutes for another one: see whether it hangs"
-    tell(InputError(f"process {rank} {reason}"))
     return 2
 
 

@@ -78,9 +78,7 @@ class Data:
     backgrounds: Path | None = option("folder of scenes (default: BG-20K/train)", None, Path)
     replace_share: float = option("share of samples to set before one of --backgrounds", 0.5, SHARE)
     empty_share: float = option("share of --backgrounds shown with nobody before them", 0.0, SHARE)
-    augmentation: str = option(
-        "V1: as in P3M; V2: the paper's; strong: for few photos", "V2", choices=RANGES
-    )
+    augmentation: str = option("V1: P3M's; V2: paper's; strong: few photos", "V2", choices=RANGES)
     scale: tuple[float, float] = option(
         "range of photo sizes, not in V1; 1: it just covers the crop", V2_SCALE, ABOVE_0, nargs=2
     )
@@ -135,11 +133,7 @@ class Network:
 
     @property
     def config(self) -> MattingConfig:
-        """The network that the options ask for.
-
-        Raises:
-            InputError: --set names no field, or a value that cannot be its.
-        """
+        """The network that the options ask for; InputError if --set names what can't be."""
         names = ("backbone", "num_neighbours")
         changes = [f"{n}={value}" for n in names if (value := getattr(self, n)) is not None]
         changes += ["cross_region_attention=False"] * self.no_attention
@@ -206,11 +200,7 @@ class RunSettings:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> RunSettings:
-        """From values by name; what is missing has its default, other names are passed over.
-
-        Raises:
-            InputError: some don't fit together.
-        """
+        """From values by name; what is missing has its default, other names are passed over."""
         known = {name: tuple(x) if isinstance(x, list) else x for name, x in values.items()}
         sections = {}
         for name, section in SECTIONS.items():
@@ -257,10 +247,8 @@ def parse_arguments(description: str, argv: Sequence[str] | None = None) -> RunS
     now = settings.plain()
     for name in sorted(given.keys() - FREE):
         if now[name] != before[name]:
-            raise InputError(
-                f"--{name} {now[name]} differs from {before[name]}, with which the run in"
-                f" {train_dir} began; leave it out, or begin a new run with --init"
-            )
+            differs = f"--{name} {now[name]} differs from {before[name]}, with which the run began"
+            raise InputError(f"{differs}; leave it out, or begin a new run with --init")
     return settings
 
 

@@ -38,8 +38,7 @@ class Mixture:
     """Several data sets as one.
 
     Args:
-        parts: data sets of samples with foreground and background, how often each counts in an
-            epoch, and how far its edges are to be trusted.
+        parts: data sets with foregrounds, how often each counts, how far its edges are trusted.
         keep: hold decoded samples in memory.
     """
 
@@ -64,7 +63,7 @@ def open_training_set(settings: RunSettings) -> TrainingSet:
     """P3M-10K's training portraits and those of --portraits, once solved, over --backgrounds.
 
     Raises:
-        MissingError, InputError: for folders that are missing, empty or incomplete.
+        MissingError, InputError: folders are missing, empty or incomplete.
     """
     data = settings.data
     parts: list[tuple[Any, int, float]] = []
@@ -89,10 +88,7 @@ def open_training_set(settings: RunSettings) -> TrainingSet:
         keep=data.keep_data,
     )
     if data.recombine and not dataset.replace:
-        raise InputError(
-            "--recombine works where a scene takes the background's place: name a folder of scenes"
-            " with --backgrounds, and give --replace_share more than 0"
-        )
+        raise InputError("--recombine needs scenes: --backgrounds, and --replace_share above 0")
     return dataset
 
 
@@ -124,10 +120,8 @@ def open_validation_set(settings: RunSettings) -> FolderDataset | None:
     try:
         return P3MDataset(settings.data.data_root, "P3M-500-P")
     except MissingError as error:
-        raise MissingError(
-            f"{error}; or validate on a folder of your own, --val_portraits FOLDER, or not at all,"
-            " --val_every 0"
-        ) from error
+        remedy = "or validate on --val_portraits FOLDER, or not at all, --val_every 0"
+        raise MissingError(f"{error}; {remedy}") from error
 
 
 def check_split(data: Data, processes: int) -> None:
@@ -188,11 +182,7 @@ def _tell_of_errors(batches: Iterator[Batch]) -> Iterator[Batch]:
 
 @contextmanager
 def deaths_told() -> Iterator[None]:
-    """Say in one sentence that a data process died; PyTorch raises that anywhere in the block.
-
-    Raises:
-        InputError: one was killed, left by itself, or found no room in shared memory.
-    """
+    """Say by InputError how a data process died; PyTorch raises that anywhere in the block."""
     try:
         yield
     except RuntimeError as error:  # PyTorch has no kinds of its own for these

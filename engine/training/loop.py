@@ -31,24 +31,17 @@ CURVES = ("SAD", "MAD", "SAD_TRIMAP", "GRAD", "IoU")  # the first decides which 
 
 @dataclass
 class Training:
-    """A run, in this process.
-
-    Attributes:
-        network: runs the forward pass of state.model.
-        batches: this process's parts of batches, --accumulate of them a step.
-        validation: what is measured each --val_every.
-        pending: of the last step, if nobody has looked at it yet.
-    """
+    """A run, in this process."""
 
     state: RunState
-    network: nn.Module
-    batches: Iterator[Batch]
+    network: nn.Module  # runs the forward pass of state.model
+    batches: Iterator[Batch]  # this process's parts of batches, --accumulate of them a step
     settings: RunSettings
     processes: Processes
     folder: RunFolder
     watch: Watch
-    validation: FolderDataset | None
-    pending: Verdict | None = None
+    validation: FolderDataset | None  # what is measured each --val_every
+    pending: Verdict | None = None  # of the last step, if nobody has looked at it yet
 
     def run(self) -> int:
         """Train up to --max_steps, or until Ctrl-C or SIGTERM; saves at the end either way.

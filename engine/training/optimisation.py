@@ -82,8 +82,8 @@ def set_training(model: MattingModel, settings: Network) -> None:
     frozen += model.coarse_network.backbone.early_stages() if settings.freeze_early else []
     for module in frozen:
         module.requires_grad_(False).eval()
-    if settings.freeze_bn:
-        for module in filter(lambda m: isinstance(m, _BatchNorm), model.modules()):
+    for module in model.modules() if settings.freeze_bn else ():
+        if isinstance(module, _BatchNorm):
             module.eval()
 
 
@@ -108,10 +108,9 @@ def make_optimizer(
 ) -> torch.optim.Optimizer:
     """Adam or Muon, by --optimizer. Weights decay; biases, norms and position tables do not.
 
-    Muon is for linear layers and convolutions, but not the first and last ones, whose few inputs or
-    outputs each mean something of their own.
+    First and last layers, whose few inputs or outputs each mean something, are not Muon's.
     """
-    muon = settings.optimizer == "muon"
+    muon, decay = settings.optimizer == "muon", settings.weight_decay
     matrices: list[nn.Parameter] = []
     decayed: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
@@ -122,29 +121,24 @@ def make_optimizer(
             inner = muon and min(parameter.shape[:2]) >= SMALLEST
             (matrices if inner else decayed).append(parameter)
     groups: list[dict[str, Any]] = [
-        {"params": decayed, "weight_decay": settings.weight_decay},
-        {"params": others, "weight_decay": 0.0},
+        {"params": decayed, "weight_decay": decay, "matrices": False},
+        {"params": others, "weight_decay": 0.0, "matrices": False},
+        {"params": matrices, "weight_decay": decay, "matrices": True},
     ]
-    if not muon:
-        return torch.optim.Adam(groups, lr=settings.lr, betas=(0.9, 0.999), fused=True)
-    groups = [group | {"matrices": False} for group in groups]
-    groups.append({"params": matrices, "weight_decay": settings.weight_decay, "matrices": True})
-    # Not fused: a fused optimizer is asked to step also after an overflow, and to sort it out.
-    return Muon(groups, lr=settings.lr, betas=(0.9, 0.999))
+    if muon:  # not fused: a fused optimizer is asked to step also after an overflow
+        return Muon(groups, lr=settings.lr)
+    return torch.optim.Adam(groups[:2], lr=settings.lr, fused=True)
 
 
 class Muon(torch.optim.Adam):
     """Muon for the groups whose `matrices` is True, Adam for the others.
 
     A matrix moves by its gradient's moving average with (nearly) all singular values set to 1, so
-    directions that are seldom asked for are learned as fast as the common ones. The step is scaled
-    to the usual size of Adam's, so the same rate serves both. `weight_decay` shrinks matrices
-    directly, and is L2 elsewhere. Figures are in checkpoints/README.md.
+    directions that are seldom asked for are learned as fast as the common ones.
 
-    Sources: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks", with
-    Nesterov's momentum and the polynomial; Liu et al. 2025, "Muon is scalable for LLM training",
-    equation 4, for the step's size. PyTorch's own Muon takes no convolutions, and timm's decay is
-    not L2 elsewhere.
+    Sources: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"; for the
+    step's size, as large as Adam's, Liu et al. 2025, "Muon is scalable for LLM training", equation
+    4. PyTorch's own Muon takes no convolutions, and timm's decay is not L2 for the others.
     """
 
     @torch.no_grad()

@@ -103,10 +103,7 @@ class RunFolder:
     def newest(self, say: bool = True) -> dict[str, Any] | None:
         """The entries of the newest checkpoint that is whole; None where none was written yet.
 
-        Broken ones are passed over and stay until their step comes again; `say`: each is told of.
-
-        Raises:
-            InputError: if there are checkpoints, but none is whole.
+        Broken ones are passed over, which is told if `say`; InputError if all are.
         """
         found = self._checkpoints()
         for path in reversed(found):
@@ -132,9 +129,8 @@ def check_new(train_dir: AnyPath) -> None:
         raise InputError(f"--train_dir {train_dir} is a file; name a folder")
     logger = train_dir / "logger"
     if (train_dir / RECORD).exists() or (logger.exists() and any(logger.iterdir())):
-        raise InputError(
-            f"{train_dir} holds another run; go on with it by --resume, or name another --train_dir"
-        )
+        remedy = "go on with it by --resume, or name another --train_dir"
+        raise InputError(f"{train_dir} holds another run; {remedy}")
 
 
 def read_arguments(train_dir: AnyPath) -> dict[str, Any]:

@@ -60,24 +60,15 @@ class Verdict:
 
 @dataclass
 class Step:
-    """What one step did. The tensors stay on the device until somebody reads them.
+    """What one step did. The tensors stay on the device until somebody reads them."""
 
-    Attributes:
-        losses: by term, and `total`; the mean over this process's samples.
-        gradient_norm: over all processes, before clipping.
-        rate: learning rate.
-        refined: share of the cells that were refined.
-        batch, output: the last part of the batch and what the network made of it.
-        verdict: to be checked before anything is made of the step.
-    """
-
-    losses: dict[str, Tensor]
-    gradient_norm: Tensor
-    rate: float
-    refined: float
-    batch: dict[str, Any]
-    output: MattingOutput
-    verdict: Verdict | None = None
+    losses: dict[str, Tensor]  # by term, and `total`; the mean over this process's samples
+    gradient_norm: Tensor  # over all processes, before clipping
+    rate: float  # of learning
+    refined: float  # share of the cells that were refined
+    batch: dict[str, Any]  # its last part
+    output: MattingOutput  # for that part
+    verdict: Verdict | None = None  # to be checked before anything is made of the step
 
 
 def train_step(

@@ -20,10 +20,10 @@ GREEN = (0.0, 0.6, 0.2)
 
 
 class Watch:
-    """Gathers what steps report and writes it; only the main process has files.
+    """Gathers what steps report and writes it.
 
     Args:
-        logger: folder of the event files; None in other processes.
+        logger: folder of the event files; None in all but the main process.
         step: where the run goes on; later points of a run that was cut off are hidden.
         batch_size: samples a step, over all processes.
         arguments: written as text.
@@ -55,10 +55,7 @@ class Watch:
         self.sums = {name: self.sums.get(name, 0.0) + value for name, value in values.items()}
 
     def write(self, step: int, processes: Processes) -> dict[str, str]:
-        """End the interval: write its means over steps and processes, return what the bar shows.
-
-        All processes have to call this together.
-        """
+        """Write the means since the last call, in all processes at once; return words for a bar."""
         own = torch.stack([torch.as_tensor(x, device="cpu") for x in self.sums.values()])
         reports = torch.stack(processes.gather(own / self.steps))  # (processes, curves)
         waited, elapsed = reports[:, :2].amax(0).tolist()
