@@ -17,7 +17,6 @@ import torch
 from engine.distributed import Processes, gpus_to_launch, join, launch, seed_run
 from engine.training.arguments import RunSettings, parse_arguments
 from engine.training.data import (
-    check_split,
     make_batches,
     open_portraits,
     open_training_set,
@@ -39,7 +38,6 @@ def main() -> int:
     keep_freed_memory()
     dataset, validation = open_training_set(settings), open_validation_set(settings)
     if several := gpus_to_launch(settings.run.gpus):
-        check_split(settings.data, len(several))
         return launch(several)
     with join(settings.run.gpus) as processes:
         seed_run(settings.run.seed, processes.device)
@@ -65,8 +63,7 @@ def main() -> int:
 def begin(settings: RunSettings, processes: Processes, folder: RunFolder) -> RunState:
     """A new run's state, or with --resume the newest checkpoint's.
 
-    Raises:
-        InputError: the network can't take --crop_size, or the run is at --max_steps already.
+    InputError if the network can't take --crop_size, or the run is at --max_steps already.
     """
     checkpoint = folder.newest(say=processes.is_main) if settings.run.resume else None
     if checkpoint:
@@ -79,9 +76,8 @@ def begin(settings: RunSettings, processes: Processes, folder: RunFolder) -> Run
     state = make_state(model, settings.optimisation, processes.device)
     if checkpoint:
         state.restore(checkpoint)
-        before, now = (
-            x.get("portraits_found") for x in (checkpoint["arguments"], folder.arguments)
-        )
+        before = checkpoint["arguments"].get("portraits_found")
+        now = folder.arguments["portraits_found"]
         if before not in (None, now) and processes.is_main:
             print(f"note: there were {before} portraits, now {now}: their order is another")
     if state.step >= last:

@@ -75,8 +75,7 @@ def under_torchrun() -> bool:
 def choose_gpus(gpus: Sequence[int] | None) -> list[int]:
     """The GPUs to use: those asked for, or all there are (None); an empty list means the CPU.
 
-    Raises:
-        InputError: one does not exist, or is named twice.
+    InputError if one does not exist, or is named twice.
     """
     available = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if gpus is None:
@@ -97,14 +96,12 @@ def gpus_to_launch(gpus: Sequence[int] | None) -> list[int]:
 
 
 def launch(gpus: Sequence[int]) -> int:
-    """Run this script again by torchrun, once for each GPU; return its exit status.
-
-    The processes tell of their own errors, so what torchrun says of them is left out.
-    """
+    """Run this script again by torchrun, once for each GPU; return its exit status."""
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import main as torchrun
 
+    # The processes tell of their own errors.
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     # Unset, torchrun sets 1 and says so at length.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, count_cores() // len(gpus))))
@@ -127,9 +124,7 @@ def join(gpus: Sequence[int] | None) -> Iterator[Processes]:
     """Take this process's place: its device, and the process group where torchrun started it.
 
     There, whatever ends one process ends all, by SystemExit, and the first one tells of it.
-
-    Raises:
-        InputError: for a GPU that does not exist, or more processes than GPUs on this machine.
+    InputError as from choose_gpus and use_device.
     """
     chosen = choose_gpus(gpus)
     if not under_torchrun():
@@ -173,10 +168,9 @@ def _tell_once(error: Exception, rank: int, store: dist.Store) -> int:
 
 
 def use_device(gpus: Sequence[int], local_rank: int) -> torch.device:
-    """The device of this machine's process number `local_rank`; there float32 is what it says.
+    """The device of process number `local_rank`; float32 is what it says there.
 
-    Raises:
-        InputError: there are fewer GPUs than processes.
+    InputError if there are fewer GPUs than processes.
     """
     # PyTorch would run convolutions in TF32, which keeps 10 bits of the 23.
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False

@@ -224,9 +224,8 @@ FREE = {setting.name for setting in fields(Watching)} | {
 def parse_arguments(description: str, argv: Sequence[str] | None = None) -> RunSettings:
     """The settings of a run, checked as far as they can be without opening the data.
 
-    Raises:
-        InputError: for a value that can't work, a folder that holds another run, or a resumed run
-            whose result the command line would change.
+    InputError for a value that can't work, a folder that holds another run, or a resumed run whose
+    result the command line would change.
     """
     parser = _make_parser(description)
     given = vars(parser.parse_args(argv))

@@ -29,6 +29,7 @@ from utils.parallel import count_cores
 
 Batch = Mapping[str, Any]  # the items of TrainingSet, stacked; names as a list
 
+LESS = "lower --num_workers, or leave out --keep_data"
 # PyTorch's words for a data process that is no more, and for a /dev/shm that is full.
 _DEATH = r"DataLoader worker \(pid.*?\) (is killed by signal: [\w ]+|exited unexpectedly[a-z ]*\d*)"
 _NO_SHARED_MEMORY = r"Bus error|unable to allocate shared memory|</torch_\w+>.*No space left on"
@@ -62,8 +63,7 @@ class Mixture:
 def open_training_set(settings: RunSettings) -> TrainingSet:
     """P3M-10K's training portraits and those of --portraits, once solved, over --backgrounds.
 
-    Raises:
-        MissingError, InputError: folders are missing, empty or incomplete.
+    InputError for folders that are missing, empty or incomplete.
     """
     data = settings.data
     parts: list[tuple[Any, int, float]] = []
@@ -108,8 +108,7 @@ def tell_leftovers(dataset: TrainingSet, data: Data) -> None:
 def open_validation_set(settings: RunSettings) -> FolderDataset | None:
     """The folders of --val_portraits, else P3M-500-P; None with --val_every 0.
 
-    Raises:
-        MissingError, InputError: for folders that are missing, empty or incomplete.
+    InputError for folders that are missing, empty or incomplete.
     """
     watching = settings.watching
     if not watching.val_every:
@@ -124,26 +123,20 @@ def open_validation_set(settings: RunSettings) -> FolderDataset | None:
         raise MissingError(f"{error}; {remedy}") from error
 
 
-def check_split(data: Data, processes: int) -> None:
-    """Raise InputError if `processes` processes can't share the batches evenly."""
-    pieces = processes * data.accumulate
-    if data.batch_size % pieces:
-        raise InputError(
-            f"--batch_size {data.batch_size} can't be split evenly over {processes} process(es)"
-            f" times --accumulate {data.accumulate}; give a multiple of {pieces}"
-        )
-
-
 def make_batches(
     dataset: TrainingSet, settings: RunSettings, processes: Processes, step: int
 ) -> Iterator[Batch]:
     """This process's share of the batches from step number `step` on, in --accumulate parts each.
 
-    Raises:
-        InputError: they can't be shared evenly.
+    InputError if they can't be shared evenly.
     """
-    check_split(settings.data, processes.count)
-    batch_size, pieces = settings.data.batch_size, processes.count * settings.data.accumulate
+    batch_size, accumulate = settings.data.batch_size, settings.data.accumulate
+    pieces = processes.count * accumulate
+    if batch_size % pieces:
+        raise InputError(
+            f"--batch_size {batch_size} can't be split evenly over {processes.count} process(es)"
+            f" times --accumulate {accumulate}; give a multiple of {pieces}"
+        )
     # Every process's share, so that a batch holds the same samples however many share it.
     start, end = step * batch_size, settings.run.max_steps * batch_size
     places = range(start + processes.rank, end, processes.count)
@@ -171,9 +164,8 @@ def _end_data_processes() -> None:
 
 def _tell_of_errors(batches: Iterator[Batch]) -> Iterator[Batch]:
     """The same batches; what data processes raise becomes one sentence again, an InputError."""
-    remedy = "lower --num_workers, or leave out --keep_data"
     try:
-        with deaths_told(), memory_told("a sample", remedy):
+        with deaths_told(), memory_told("a sample", LESS):
             yield from batches
     except (InputError, OSError) as error:  # from another process: with its traceback as text
         last = str(error).strip().splitlines()[-1]
@@ -195,8 +187,7 @@ def deaths_told() -> Iterator[None]:
         elif not death:
             raise
         elif death[1] in ("is killed by signal: Killed", "exited unexpectedly"):
-            told = "a data process was killed, most likely for lack of memory; lower --num_workers,"
-            told += " or leave out --keep_data"
+            told = f"a data process was killed, most likely for lack of memory; {LESS}"
         else:
             told = f"a data process {death[1]}; see why with --num_workers 0"
         raise InputError(told) from error

@@ -44,11 +44,7 @@ class Training:
     pending: Verdict | None = None  # of the last step, if nobody has looked at it yet
 
     def run(self) -> int:
-        """Train up to --max_steps, or until Ctrl-C or SIGTERM; saves at the end either way.
-
-        Returns:
-            0, or 128 + the signal's number.
-        """
+        """Train up to --max_steps, or until Ctrl-C or SIGTERM, and save; the exit status."""
         state, last, main = self.state, self.settings.run.max_steps, self.processes.is_main
         pace = 0.5 if sys.stderr.isatty() else 30  # seconds
         bar = tqdm(desc="train", total=last, initial=state.step, mininterval=pace, disable=not main)
@@ -129,10 +125,7 @@ class Training:
 
         Files that can't be read are left out. Empty if a signal came, or if an alpha is not finite,
         which is told of: fp16 may be too small for a validation while the training goes on, whose
-        scaler skips steps.
-
-        Raises:
-            InputError: in all processes, if not one file can be read, or memory ran out in one.
+        scaler skips steps. InputError, in all processes, if no file can be read or memory ran out.
         """
         device, watching = self.processes.device, self.settings.watching
         precision = resolve_precision(self.settings.optimisation.precision, device, training=True)

@@ -27,11 +27,7 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the odd polynomial that drives si
 
 
 def initial_model(settings: Network) -> MattingModel:
-    """The network a new run begins with.
-
-    Raises:
-        InputError: if --init or --init_coarse holds another network than the one asked for.
-    """
+    """The network a new run begins with; InputError if --init or --init_coarse holds another."""
     model = build_model(settings.config)
     if settings.pretrained or settings.pretrained_file:
         try:
@@ -88,11 +84,7 @@ def set_training(model: MattingModel, settings: Network) -> None:
 
 
 def make_state(model: MattingModel, settings: Optimisation, device: torch.device) -> RunState:
-    """The state of a run at step 0; moves the model to the device.
-
-    Raises:
-        InputError: if the device can't train in that precision.
-    """
+    """The state of a run at step 0, on the device; InputError for fp16 on a CPU."""
     fp16 = resolve_precision(settings.precision, device, training=True) == "fp16"
     if fp16 and device.type != "cuda":
         raise InputError("--precision fp16 trains on a GPU only; use bf16 or fp32")

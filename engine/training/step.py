@@ -26,7 +26,7 @@ class Verdict:
     """Whether a step went well: copied to the host while the device works on the next one.
 
     Args:
-        step: its number; `names` are of its samples in this process.
+        names: of the step's samples in this process.
         values: (2,) the loss and the norm of its gradient, on the device.
         skips: whether the optimizer sorts out gradients that are not finite by itself.
     """
@@ -39,11 +39,7 @@ class Verdict:
             self.copied.record()
 
     def check(self, processes: Processes) -> None:
-        """Wait until the step is done, and look whether it went well in all processes.
-
-        Raises:
-            InputError: the loss or its gradient is not finite in some process; names the samples.
-        """
+        """Wait for the step; InputError if loss or gradient is not finite in some process."""
         if self.copied:
             self.copied.synchronize()
         total, norm = self.values.tolist()

@@ -14,7 +14,6 @@ from engine.training.arguments import Data, RunSettings, parse_arguments
 from engine.training.data import (
     Mixture,
     _tell_of_errors,
-    check_split,
     count_workers,
     make_batches,
     to_device,
@@ -160,9 +159,9 @@ def test_layers_come_as_floats_and_the_trimap_as_it_is(dataset):
     assert batch["trimap"].dtype == torch.uint8
 
 
-def test_splits_that_do_not_work_out_are_refused():
+def test_splits_that_do_not_work_out_are_refused(dataset):
     with pytest.raises(InputError, match="--batch_size 8 can't be split"):
-        check_split(SETTINGS.data, 3)
+        make_batches(dataset, SETTINGS, Processes(0, 3, CPU), 0)
 
 
 def test_more_processes_than_portraits_share_them():
