@@ -177,9 +177,7 @@ def use_device(gpus: Sequence[int], local_rank: int) -> torch.device:
     if not gpus:
         return torch.device("cpu")
     if local_rank >= len(gpus):
-        raise InputError(
-            f"more processes than GPUs ({len(gpus)}); lower torchrun's --nproc_per_node"
-        )
+        raise InputError(f"there are only {len(gpus)} GPU(s); lower torchrun's --nproc_per_node")
     torch.cuda.set_device(gpus[local_rank])
     return torch.device("cuda", gpus[local_rank])
 

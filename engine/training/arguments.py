@@ -48,9 +48,8 @@ def option(help: str, default: Any = False, kind: Any = str, **more: Any) -> Any
     several = isinstance(default, tuple)
     if default:
         help += f" (default: {' '.join(map(str, default)) if several else default})"
-    return field(
-        default=default, metadata=({"nargs": "+"} if several else {}) | {"help": help} | more
-    )
+    more = {"help": help} | ({"nargs": "+"} if several else {}) | more
+    return field(default=default, metadata=more)
 
 
 @dataclass(frozen=True)
@@ -124,8 +123,7 @@ class Network:
     def __post_init__(self) -> None:
         if self.freeze_coarse and (self.no_refinement or not (self.init or self.init_coarse)):
             raise InputError(
-                "--freeze_coarse trains the refinement alone: leave out --no_refinement, and name a"
-                " trained coarse network with --init or --init_coarse"
+                "--freeze_coarse needs --init or --init_coarse; leave out --no_refinement"
             )
         if not any(getattr(self, name) for name in STARTS):
             as_named = self.config.embed_dim is None and self.config.depths is None
@@ -270,12 +268,10 @@ def _words(record: Mapping[str, Any]) -> list[str]:
     for setting in (s for section in SECTIONS.values() for s in fields(section)):
         default = _plain(setting.default)
         value, flag = record.get(setting.name, default), f"--{setting.name}"
-        if value == default:
-            continue
-        if isinstance(value, list):  # of items, or of loss terms and their weights
+        if isinstance(value, list) and value != default:  # also of loss terms with their weights
             items = (x if isinstance(x, list) else [x] for x in value)
             words += [flag, *("=".join(map(str, item)) for item in items)]
-        else:
+        elif value != default:
             words.append(flag if value is True and default is False else f"{flag}={value}")
     return words
 

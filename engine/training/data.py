@@ -66,9 +66,7 @@ def open_training_set(settings: RunSettings) -> TrainingSet:
     InputError for folders that are missing, empty or incomplete.
     """
     data = settings.data
-    parts: list[tuple[Any, int, float]] = []
-    if not data.no_p3m:
-        parts.append((P3MDataset(data.data_root, "train"), 1, 1.0))
+    parts: list[Any] = [] if data.no_p3m else [(P3MDataset(data.data_root, "train"), 1, 1.0)]
     given: tuple[tuple[float, ...], ...] = (data.portrait_repeat, data.edge_weight)
     each = (x * len(data.portraits) if len(x) == 1 else x for x in given)
     parts += zip(open_portraits(data), *each, strict=True)

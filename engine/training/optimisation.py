@@ -103,19 +103,15 @@ def make_optimizer(
     First and last layers, whose few inputs or outputs each mean something, are not Muon's.
     """
     muon, decay = settings.optimizer == "muon", settings.weight_decay
-    matrices: list[nn.Parameter] = []
-    decayed: list[nn.Parameter] = []
-    others: list[nn.Parameter] = []
+    kinds: dict[str, list[nn.Parameter]] = {"decayed": [], "others": [], "matrices": []}
     for name, parameter in parameters.items():
-        if parameter.ndim < 2 or "bias" in name:
-            others.append(parameter)
-        else:
-            inner = muon and min(parameter.shape[:2]) >= SMALLEST
-            (matrices if inner else decayed).append(parameter)
+        decays = parameter.ndim > 1 and "bias" not in name
+        inner = muon and decays and min(parameter.shape[:2]) >= SMALLEST
+        kinds["matrices" if inner else "decayed" if decays else "others"].append(parameter)
     groups: list[dict[str, Any]] = [
-        {"params": decayed, "weight_decay": decay, "matrices": False},
-        {"params": others, "weight_decay": 0.0, "matrices": False},
-        {"params": matrices, "weight_decay": decay, "matrices": True},
+        {"params": kinds["decayed"], "weight_decay": decay, "matrices": False},
+        {"params": kinds["others"], "weight_decay": 0.0, "matrices": False},
+        {"params": kinds["matrices"], "weight_decay": decay, "matrices": True},
     ]
     if muon:  # not fused: a fused optimizer is asked to step also after an overflow
         return Muon(groups, lr=settings.lr)

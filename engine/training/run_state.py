@@ -61,11 +61,7 @@ class RunState:
 
 
 class RunFolder:
-    """A run's folder on disk, to which only the main process writes.
-
-    Args:
-        arguments: the run's values as JSON knows them; stored here and in each checkpoint.
-    """
+    """A run's folder, to which only the main process writes, and `arguments` that it records."""
 
     def __init__(self, arguments: Mapping[str, Any]) -> None:
         self.arguments = dict(arguments)

@@ -33,15 +33,11 @@ class Watch:
         self, logger: AnyPath | None, step: int, batch_size: int, arguments: Mapping[str, Any]
     ) -> None:
         self.writer = SummaryWriter(str(logger), purge_step=step + 1) if logger else None
-        self.batch_size = batch_size
-        self._clear()
+        self.batch_size, self.steps = batch_size, 0
+        self.sums: dict[str, float | Tensor] = {}  # over the steps, by curve
         if self.writer:
             rows = "".join(f"| {name} | {value} |\n" for name, value in arguments.items())
             self.writer.add_text("arguments", f"| name | value |\n|---|---|\n{rows}", step)
-
-    def _clear(self) -> None:
-        self.steps = 0
-        self.sums: dict[str, float | Tensor] = {}  # over the steps, by curve
 
     def add(self, step: Step, waited: float, elapsed: float) -> None:
         """Note a step, which took `elapsed` seconds, `waited` of them for its data."""
@@ -58,7 +54,7 @@ class Watch:
         """Write the means since the last call, in all processes at once; return words for a bar."""
         own = torch.stack([torch.as_tensor(x, device="cpu") for x in self.sums.values()])
         reports = torch.stack(processes.gather(own / self.steps))  # (processes, curves)
-        waited, elapsed = reports[:, :2].amax(0).tolist()
+        waited, elapsed = reports[:, :2].amax(0).tolist()  # of the slowest process
         speed = self.batch_size / elapsed
         scalars = dict(zip(self.sums, reports.mean(0).tolist(), strict=True)) | {
             "speed/samples_per_second": speed,
@@ -67,10 +63,9 @@ class Watch:
         }
         del scalars["waited"], scalars["elapsed"]
         if processes.device.type == "cuda":
-            peak = torch.cuda.max_memory_allocated(processes.device)
-            scalars["speed/gpu_memory_gb"] = peak / 1e9
+            scalars["speed/gpu_memory_gb"] = torch.cuda.max_memory_allocated() / 1e9
         self.scalars(step, scalars)
-        self._clear()
+        self.steps, self.sums = 0, {}
         total = scalars["loss/total"]
         return {"loss": f"{total:.4f}", "wait": f"{waited / elapsed:.0%}", "img/s": f"{speed:.1f}"}
 
@@ -85,7 +80,6 @@ class Watch:
         """Write a picture of the step's last batch."""
         if self.writer:
             self.writer.add_image("panel", draw_panel(done), step)
-            self.writer.flush()
 
     def close(self) -> None:
         """Close the event file."""
@@ -100,25 +94,18 @@ def draw_panel(step: Step) -> Tensor:
     Returns:
         (3, rows * side, 8 * side) in [0, 1].
     """
-    batch, output = step.batch, step.output
-    alpha = output.alpha.float()
-    B, _, h, w = output.coarse.alpha_logits[-1].shape
-    cells = torch.zeros(B, 1, h, w, device=alpha.device)
-    cells[output.cells[:, 0], 0, output.cells[:, 1], output.cells[:, 2]] = 1
-    classes = output.coarse.trimap_logits[-1].argmax(1, keepdim=True)  # (B, 1, h, w)
+    batch, coarse, found = step.batch, step.output.coarse, step.output.cells
+    image, truth, alpha = batch["image"], batch["alpha"], step.output.alpha.float()
+    cells = torch.zeros_like(coarse.alpha_logits[-1])  # (B, 1, h, w)
+    cells[found[:, 0], 0, found[:, 1], found[:, 2]] = 1
+    trimap = coarse.trimap_logits[-1].argmax(1, keepdim=True) / 2
     green = torch.tensor(GREEN, device=alpha.device).view(1, 3, 1, 1)
-    columns = [
-        batch["image"],
-        batch["alpha"],
-        output.coarse.alpha_logits[-1].sigmoid(),
-        classes.float() / 2,
-        cells,
-        alpha,
-        (alpha - batch["alpha"]).abs(),
-        torch.lerp(green.expand_as(batch["image"]), batch["foreground"], alpha),
-    ]
-    H, W = batch["image"].shape[-2:]
+    composite = torch.lerp(green.expand_as(image), batch["foreground"], alpha)
+    columns = [image, truth, coarse.alpha_logits[-1].sigmoid(), trimap, cells]
+    columns += [alpha, (alpha - truth).abs(), composite]
+    H, W = image.shape[-2:]
     size = (min(SIDE, H), min(SIDE, H) * W // H)
-    shown = [F.interpolate(x[:SHOWN], size, mode="area").expand(-1, 3, -1, -1) for x in columns]
+    small = (F.interpolate(x[:SHOWN].float(), size, mode="area") for x in columns)
+    shown = [x.expand(-1, 3, -1, -1) for x in small]
     rows = torch.cat(shown, dim=3)  # (rows, 3, side, 8 * side)
     return torch.cat(list(rows), dim=1).clamp(0, 1).cpu()
