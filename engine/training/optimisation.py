@@ -74,7 +74,7 @@ def make_network(model: MattingModel, processes: Processes, *, compile: bool) ->
 def set_training(model: MattingModel, settings: Network) -> None:
     """Training mode, less what is frozen; before the model is spread over processes."""
     model.train()
-    frozen = [model.coarse_network] if settings.freeze_coarse else []
+    frozen: list[nn.Module] = [model.coarse_network] if settings.freeze_coarse else []
     frozen += model.coarse_network.backbone.early_stages() if settings.freeze_early else []
     for module in frozen:
         module.requires_grad_(False).eval()
