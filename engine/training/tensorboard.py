@@ -89,11 +89,8 @@ class Watch:
 
 @torch.no_grad()
 def draw_panel(step: Step) -> Tensor:
-    """A row a sample: photo, truth, coarse alpha and trimap, cells, alpha, error, on green.
-
-    Returns:
-        (3, rows * side, 8 * side) in [0, 1].
-    """
+    """(3, rows * side, 8 * side) in [0, 1], a row a sample: photo, truth, coarse alpha, coarse
+    trimap, cells, refined alpha, error, composite over green."""
     batch, coarse, found = step.batch, step.output.coarse, step.output.cells
     image, truth, alpha = batch["image"], batch["alpha"], step.output.alpha.float()
     cells = torch.zeros_like(coarse.alpha_logits[-1])  # (B, 1, h, w)
