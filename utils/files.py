@@ -14,16 +14,6 @@ AnyPath = str | os.PathLike[str]  # what public functions take; inside, a Path
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, the user's share, what one may write
 
 
-def make_folder(path: AnyPath) -> None:
-    """Make a folder and its parents; InputError if a file lies in its place."""
-    try:
-        Path(path).mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise InputError(
-            f"folder {path} can't be made, for a file is in its place; move it, or name another"
-        ) from error
-
-
 @contextmanager
 def atomic_path(path: AnyPath) -> Iterator[Path]:
     """Yield a temporary path beside `path`; when the block ends well it becomes `path`.
@@ -60,7 +50,11 @@ def keep_existing(output: AnyPath, overwrite: bool) -> None:
     path = Path(output)
     if path.is_dir():
         raise InputError(f"{path} is a folder; a file is to be written there: move it away")
-    make_folder(path.parent)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        what = f"folder {path.parent} can't be made, for a file is in its place"
+        raise InputError(f"{what}; move it, or name another") from error
     if path.exists() and not overwrite:
         raise InputError(
             f"{path} is there already; --overwrite replaces it, --output names another"

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from utils.errors import InputError, MissingError
-from utils.files import AnyPath, make_folder
+from utils.files import AnyPath, keep_existing
 from utils.metrics import COLUMNS
 from utils.results.tables import write_csv
 
@@ -97,7 +97,7 @@ def add_to_journal(path: AnyPath, row: Row, settings: dict[str, Any]) -> None:
 
     The first line holds the settings that decide the numbers; rows of other settings are refused.
     """
-    make_folder(Path(path).parent)
+    keep_existing(path, overwrite=True)
     with open(path, "a", encoding="utf-8") as file:
         if file.tell() == 0:
             file.write(json.dumps(settings))
