@@ -3,7 +3,7 @@
     python -m benchmarks.gpu --output gpu_results
 
 Each check adds its figures to results.json when it ends; called again, the command goes on with the
-checks that are missing. Targets: with 7 % unknown, never the same number of regions, in bf16, HD at
+checks that are missing, and at last writes table.md. Targets: with 7 % unknown, never the same number of regions, in bf16, HD at
 most 3 ms and 4K at most 8 ms; data-wait under 5 % of a step at 896x896, batch 8. `--gpus` without a
 number runs all of it small and on the CPU, which only tells whether the checks themselves work.
 """
@@ -26,7 +26,7 @@ from utils.files import atomic_path
 
 def main() -> None:
     parser = OneSentenceParser(__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="folder for results.json")
+    parser.add_argument("--output", type=Path, required=True, help="folder for the two files")
     parser.add_argument("--gpus", type=int, nargs="*", help="one; none after it: the CPU")
     parser.add_argument("--only", nargs="+", choices=CHECKS, default=list(CHECKS))
     args = parser.parse_args()
@@ -45,10 +45,14 @@ def main() -> None:
             done[name] = figures | {"seconds it took": time.perf_counter() - start}
             with atomic_path(path) as temporary:
                 temporary.write_text(json.dumps(results, indent=1))
-    print(machine)
+    lines = [f"| {machine} | |", "|---|---|"]
     for check, figures in done.items():
         for name, value in figures.items():
-            print(f"{check}: {name}: {value if isinstance(value, str) else f'{value:.4g}'}")
+            shown = value if isinstance(value, str) else f"{value:.4g}"
+            lines.append(f"| {check}: {name} | {shown} |")
+    print("\n".join(lines))
+    with atomic_path(args.output / "table.md") as temporary:
+        temporary.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import default_collate
 
@@ -191,6 +192,30 @@ def training(bench: Bench) -> Figures:
     return {name: float(np.median(found[name][second_half])) for name in names if name in found}
 
 
+def two_gpus(bench: Bench) -> Figures:
+    """The losses of 4 steps on two GPUs against one."""
+    if torch.cuda.device_count() < 2:
+        return {"left out": "needs two GPUs"}
+    one, two = (
+        bench.train("--precision", "fp32", "--gpus", *gpus, steps=4)["loss/total"]
+        for gpus in ("0", "01")
+    )
+    return {"largest relative difference": float(abs(two / one - 1).max())}
+
+
+def bias_gradient(bench: Bench) -> Figures:
+    """The position bias of 25,000 regions, forward and backward: looked up, as it is, against a
+    product with one-hot rows."""
+    entries = torch.randint(50, (25_000 if bench.on_gpu else 250, 9, 9), device=bench.device)
+    bias = torch.zeros(50, 4, device=bench.device, requires_grad=True)
+    gradient = torch.rand(*entries.shape, 4, device=bench.device)
+    found = bench.time("looked up", lambda: F.embedding(entries, bias).backward(gradient))
+    return found | bench.time(
+        "one-hot", lambda: (F.one_hot(entries, 50).float() @ bias).backward(gradient)
+    )
+
+
+_TRAINING = [bias_gradient, first_steps, half_precision, training, two_gpus]
 _INFERENCE: list[Callable[[Bench], Figures]] = [agreement, neighbours, graphs, latency, numbers]
 CHECKS = {check.__name__: torch.inference_mode()(check) for check in _INFERENCE}
-CHECKS |= {check.__name__: check for check in (first_steps, half_precision, training)}
+CHECKS |= {check.__name__: check for check in _TRAINING}

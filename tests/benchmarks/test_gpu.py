@@ -33,10 +33,11 @@ def test_results_are_kept_check_after_check(tmp_path):
     [(_, now)] = json.loads(file.read_text()).items()
     assert list(now) == ["agreement", "neighbours", "numbers"]
     assert now["neighbours"] == found["neighbours"]
-    assert f"{machine}\n" in said and "neighbours: differing: 7\n" in said
+    assert (tmp_path / "table.md").read_text() in said
+    assert f"| {machine} | |\n" in said and "| neighbours: differing | 7 |\n" in said
 
 
-@pytest.mark.parametrize("name", ["graphs", "half_precision"])
+@pytest.mark.parametrize("name", ["graphs", "half_precision", "two_gpus"])
 def test_what_needs_a_gpu_says_so(name):
     found = CHECKS[name](Bench(torch.device("cpu")))
     assert list(found) == ["left out"]
