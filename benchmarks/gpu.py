@@ -3,9 +3,10 @@
     python -m benchmarks.gpu --output gpu_results
 
 Each check adds its figures to results.json when it ends; called again, the command goes on with the
-checks that are missing, and at last writes table.md. Targets: with 7 % unknown, never the same number of regions, in bf16, HD at
-most 3 ms and 4K at most 8 ms; data-wait under 5 % of a step at 896x896, batch 8. `--gpus` without a
-number runs all of it small and on the CPU, which only tells whether the checks themselves work.
+checks that are missing, and writes table.md at the end. Targets: with 7 % unknown, never the same
+number of regions, in bf16, HD at most 3 ms and 4K at most 8 ms; data-wait under 5 % of a step at
+896x896, batch 8. `--gpus` without a number runs all of it small and on the CPU, which only tells
+whether the checks themselves work.
 """
 
 from __future__ import annotations
