@@ -26,7 +26,7 @@ from engine.prediction import jobs as planning
 from engine.prediction.outputs import LayerMaker, read_background
 from engine.prediction.photos import Outcome, predict_photos
 from engine.prediction.predictors import load_predictor, needs_torch
-from utils.arguments import OneSentenceParser, number
+from utils.arguments import OneSentenceParser, join_dashes, number
 from utils.errors import InputError, run_script, tell
 from utils.parallel import keep_freed_memory
 
@@ -56,7 +56,7 @@ def parse_args() -> argparse.Namespace:
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--skip_existing", action="store_true", help="go on where a run ended")
     existing.add_argument("--overwrite", action="store_true", help="replace outputs that are there")
-    return parser.parse_args()
+    return parser.parse_args(join_dashes(sys.argv[1:], "--input", "--output"))
 
 
 def main() -> int:

@@ -3,7 +3,7 @@
 import argparse
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from utils.errors import InputError
@@ -23,6 +23,18 @@ class OneSentenceParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; see --help")
+
+
+def join_dashes(words: Sequence[str], *options: str) -> list[str]:
+    """Words of a command line, where "--input -clip.mp4" has become "--input=-clip.mp4": argparse
+    would take such a name for an option. Names that begin with two dashes stay as they are."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] in options and word[:1] == "-" and word[1:2] not in ("", "-"):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def number(

@@ -1,7 +1,20 @@
 import pytest
 
-from utils.arguments import OneSentenceParser
+from utils.arguments import OneSentenceParser, join_dashes
 from utils.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("words", "joined"),
+    [
+        (["--input", "-a.mp4", "--output", "-b"], ["--input=-a.mp4", "--output=-b"]),
+        (["--input", "-", "--smooth"], ["--input", "-", "--smooth"]),  # a list of paths
+        (["--input", "--output", "a"], ["--input", "--output", "a"]),
+        (["--gpus", "-1", "--input=a", "-h"], ["--gpus", "-1", "--input=a", "-h"]),
+    ],
+)
+def test_names_that_begin_with_a_dash_are_values(words, joined):
+    assert join_dashes(words, "--input", "--output") == joined
 
 
 def test_an_empty_value_is_not_the_folder_one_stands_in(monkeypatch):

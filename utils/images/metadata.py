@@ -1,8 +1,11 @@
 """What a photo's file says beside its pixels, and what of it a file made from it may repeat."""
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from utils.errors import say_once
@@ -19,6 +22,10 @@ EXIF_IFD = 0x8769
 # space (what the profile doesn't say is sRGB), the sizes, a pointer to a directory that is not
 # copied, and where the subject lay before the photo was turned upright.
 DROPPED_EXIF_TAGS = (0x927C, 0xA001, 0xA002, 0xA003, 0xA005, 0x9214, 0xA214)
+# As PNG's chunks gAMA and cHRM (white, red, green, blue) give them
+SRGB = (0.45455, 0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+SRGB_PRIMARIES = (1, 2, 5, 6, 7)  # of ITU-T H.273; the last three are television's, hardly others
+OTHER_TRANSFERS = (5, 8, 16, 18)  # of H.273: gamma 2.8, linear, PQ, HLG
 MAX_EXIF = 65_533  # bytes; a JPEG segment holds no more
 
 
@@ -42,9 +49,26 @@ def read_metadata(path: AnyPath) -> Metadata:
             if has_broken_profile(picture):
                 what = f"the colour profile of {path} can't be used"
                 say_once(f"note: {what}; its colours are taken as sRGB")
+            elif _says_other_colours(path, picture):
+                what = f"{path} says without a profile that it isn't sRGB"
+                say_once(f"note: {what}; it is taken as such, so convert it if colours matter")
             return Metadata(kept_profile(picture), _exif(picture))
     except UNREADABLE:
         return Metadata()
+
+
+def _says_other_colours(path: AnyPath, picture: Image.Image) -> bool:
+    """Whether a file without a profile says in numbers that its colours are not those of sRGB."""
+    info = picture.info
+    if info.get("icc_profile") or picture.format not in ("PNG", "HEIF", "AVIF"):
+        return False
+    with Path(path).open("rb") as file:
+        coded = re.search(rb"cICP(.)(.)|colrnclx.(.).(.)", file.read(2**16), re.DOTALL)
+    if coded:  # in ITU-T H.273's numbers; 2 is unknown
+        primaries, transfer = (ord(value) for value in coded.groups() if value is not None)
+        return primaries not in SRGB_PRIMARIES or transfer in OTHER_TRANSFERS
+    given = (info.get("gamma", SRGB[0]), *info.get("chromaticity", SRGB[1:]))
+    return "srgb" not in info and not np.allclose(given, SRGB, atol=0.02)
 
 
 def _exif(picture: Image.Image) -> bytes | None:

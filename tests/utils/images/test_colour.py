@@ -1,6 +1,9 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from tests.utils.profiles import PROFILES, shown
 from utils.images import read_photo
@@ -93,3 +96,55 @@ def test_converted_colours_look_the_same():
     ends = np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8)
     assert np.abs(convert_colours(ends, None, PROFILES["P3"]).astype(int) - ends).max() <= 1
     assert convert_colours(colours, None, None) is colours
+
+
+def chunk(kind, content):
+    return (
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content))
+    )
+
+
+SRGB, GAMMA = chunk(b"sRGB", b"\0"), chunk(b"gAMA", struct.pack(">I", 45455))
+POINTS = chunk(b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000))
+WIDE = chunk(b"cHRM", struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000))
+
+
+@pytest.mark.parametrize(
+    ("chunks", "told"),
+    [
+        (b"", False),
+        (SRGB, False),
+        (GAMMA + POINTS, False),
+        (SRGB + chunk(b"gAMA", struct.pack(">I", 55556)), False),
+        (chunk(b"cICP", bytes((1, 13, 0, 1))), False),
+        (chunk(b"gAMA", struct.pack(">I", 100000)), True),
+        (GAMMA + WIDE, True),
+        (chunk(b"cICP", bytes((12, 13, 0, 1))), True),
+        (chunk(b"cICP", bytes((9, 16, 0, 1))) + SRGB, True),
+    ],
+)
+def test_colours_that_a_png_gives_in_numbers_are_told_of(tmp_path, capsys, chunks, told):
+    path = draw(tmp_path / "a.png", "RGB", None)
+    content = path.read_bytes()
+    path.write_bytes(content[:33] + chunks + content[33:])
+    assert read_metadata(path) == Metadata()
+    assert ("a.png says without a profile that it isn't sRGB" in capsys.readouterr().err) == told
+
+
+@pytest.mark.parametrize("ending", ["heic", "avif"])
+@pytest.mark.parametrize(("numbers", "told"), [((1, 13), False), ((12, 13), True), ((9, 18), True)])
+def test_colours_that_heic_gives_in_numbers_are_told_of(tmp_path, capsys, ending, numbers, told):
+    if ending == "heic":
+        pillow_heif = pytest.importorskip("pillow_heif", reason="optional: requirements-heic.txt")
+        pillow_heif.register_heif_opener()
+    elif not features.check("avif"):
+        pytest.skip("this Pillow has no AVIF")
+    path = tmp_path / f"a.{ending}"
+    Image.new("RGB", (32, 32), "red").save(path)
+    head, rest = path.read_bytes().split(b"colrnclx")
+    path.write_bytes(head + b"colrnclx" + struct.pack(">HH", *numbers) + rest[4:])
+    assert read_metadata(path).icc is None
+    assert (f"a.{ending} says without a profile" in capsys.readouterr().err) == told
