@@ -43,11 +43,10 @@ def parse_args() -> argparse.Namespace:
     add("--dataset", choices=TEST_SETS, default="P3M")
     add("--privacy_data", type=int, choices=(0, 1), default=1, help="P3M-500-P (1) or -NP (0)")
     add("--data_root", type=Path, default=Path("Datasets"))
-    own = "--dataset Portraits: folders with image/ and alpha/"
+    own = "folders with image/ and alpha/, for Portraits"
     add("--portraits", type=Path, nargs="+", default=[], metavar="FOLDER", help=own)
     add("--split", metavar="FILE.csv:PART", help="of --portraits those that this table gives PART")
-    defaults = "pad for Portraits, else paper"
-    add("--protocol", choices=PROTOCOLS, help=f"resize as the paper, or only pad ({defaults})")
+    add("--protocol", choices=PROTOCOLS, help="resize as the paper, or only pad as for Portraits")
     add("--max_area", help="HD, 4K, none or pixels (pad: as the checkpoint asks; paper: its rule)")
     add("--precision", choices=PRECISIONS, help="default: fp32 for paper, auto for pad")
     add("--output", type=Path, help="folder (default: test_<dataset> in the run folder)")
@@ -86,15 +85,14 @@ def main() -> int:
         rows = evaluate(processes, test_set, source, files, settings, **how)
     if not processes.is_main:
         return 0
-    for row in rows:
-        if row.error:
-            print(f"{row.name}: {row.error}")
+    failed = [row for row in rows if row.error]
+    for row in failed:
+        print(f"{row.name}: {row.error}")
     for title, scored in (("", rows), ("coarse: ", coarse_rows(rows))):
         if means := average(scored, files.columns):
             print(title + "  ".join(f"{name} {means[name]:.4g}" for name in files.columns))
-    failed = sum(bool(row.error) for row in rows)
-    print(f"{len(rows) - failed} of {len(rows)} images: {files.path('.csv')}")
-    return int(failed > 0)
+    print(f"{len(rows) - len(failed)} of {len(rows)} images: {files.path('.csv')}")
+    return int(bool(failed))
 
 
 def open_source(

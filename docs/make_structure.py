@@ -18,10 +18,8 @@ one way: utils ← models, utils ← data ← P3MData, PPMData, PhotoMatteData �
 models ← engine. `tests/` mirrors the tree. `setup.sh` makes the environment, `run_*.sh` are the
 README's commands, `.ci/run` is what CI runs.
 """
-PLACES = (
-    ".", "engine", "models", "data", "P3MData", "PPMData", "PhotoMatteData", "DemoData", "utils",
-    "benchmarks", "checkpoints", "docs",
-)  # fmt: skip
+PLACES = [".", "engine", "models", "data", "P3MData", "PPMData", "PhotoMatteData", "DemoData"]
+PLACES += ["utils", "benchmarks", "checkpoints", "docs"]
 
 
 def about(path: Path) -> str:

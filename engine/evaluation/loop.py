@@ -90,8 +90,7 @@ def _rows(
 ) -> Iterator[Row]:
     """Measure images in the order of `indices`; what can't be gives a row with the reason.
 
-    This process reads the images and asks `source`; meanwhile a pool measures. `max_waiting`
-    answers may wait for it, which bounds the memory.
+    This process asks `source`; meanwhile a pool measures, for which `max_waiting` answers wait.
     """
     waiting: deque[Future[Row]] = deque()
     for index in indices:
