@@ -129,8 +129,9 @@ def compare_bf16(model: MattingModel, rounds: int, checkpoints: Sequence[AnyPath
         for sample in P3MDataset(folder, "P3M-500-NP"):
             alphas = [predict_alpha(network, sample.image) for network in networks]
             differences.append(np.abs(alphas[0] - alphas[1]).mean())
-            truth = sample.layer("alpha"), sample.layer("trimap")
-            scores.append([list(measure(alpha, *truth).values()) for alpha in alphas])
+            assert sample.alpha is not None and sample.trimap is not None
+            found = [measure(alpha, sample.alpha, sample.trimap) for alpha in alphas]
+            scores.append([list(numbers.values()) for numbers in found])
     print(f"  bf16 - fp32: mean abs difference {np.mean(differences):.2e}")
     before, after = np.mean(scores, axis=0)
     print(f"  largest change of a mean metric: {100 * np.abs(after / before - 1).max():.2f} %")

@@ -159,7 +159,7 @@ def first_steps(bench: Bench) -> Figures:
     read = [{name: getattr(portrait, name) for name in layers} for portrait in drawn]
     data = TrainingSet([StoredSample("drawn", {}, read=each) for each in read], crop_size=side)
     settings = RunSettings.of({"train_dir": ".", "model_version": "demo", "precision": "fp32"})
-    losses = []
+    losses: list[list[float]] = []
     for device in (bench.device, CPU):
         torch.manual_seed(0)
         state = make_state(build_model(CONFIGS["demo"]), settings.optimisation, device)

@@ -61,7 +61,7 @@ def _save_onnx(
     program: torch.export.ExportedProgram, path: Path, about: str, model: MattingModel
 ) -> None:
     try:
-        names = {"input_names": ["image"], "output_names": ["alpha", "trimap"]}
+        names: Any = {"input_names": ["image"], "output_names": ["alpha", "trimap"]}
         written: Any = torch.onnx.export(
             program, opset_version=OPSET, dynamo=True, verbose=False, **names
         )
