@@ -107,6 +107,8 @@ class RunFolder:
                 checkpoint = read_checkpoint(path)
                 if lacking := [entry for entry in ENTRIES if entry not in checkpoint]:
                     raise InputError(f"{path} holds no {lacking[0]}; no run wrote it")
+                if not isinstance(checkpoint["arguments"], Mapping):
+                    raise InputError(f"{path}: its `arguments` are no table; no run wrote it")
                 return checkpoint
             except InputError as error:
                 if say:

@@ -463,8 +463,11 @@ def test_a_checkpoint_of_another_version_is_told_of_in_a_sentence(run, tmp_path)
 def test_weights_alone_are_no_checkpoint_to_go_on_from(run, tmp_path, capsys):
     run(tmp_path, max_steps=2, save_every=1, val_every=1)
     shutil.copy(tmp_path / "logger/best.pth", tmp_path / "logger/0000000009.pth")
+    checkpoint = torch.load(tmp_path / "logger/0000000002.pth")
+    torch.save(checkpoint | {"arguments": None}, tmp_path / "logger/0000000008.pth")
     run(tmp_path, resume=True, max_steps=3)
     said = capsys.readouterr()
+    assert "0000000008.pth: its `arguments` are no table; no run wrote it" in said.err
     assert "0000000009.pth holds no optimizer; no run wrote it" in said.err
     assert "steps 2 to 3" in said.out
 
