@@ -6,8 +6,6 @@ Needs `pip install -r requirements-page.txt`. It listens on this machine alone u
 otherwise; photos stay on the machine that runs it, and are deleted there after ten minutes.
 """
 
-from __future__ import annotations
-
 import argparse
 from contextlib import ExitStack
 from pathlib import Path

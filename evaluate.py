@@ -10,8 +10,6 @@ Writes a CSV with a row per image and the average, a summary with intervals, and
 decided the numbers. Exit status 1: some image could not be measured; its row says why.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

@@ -6,8 +6,6 @@ Height, width (multiples of the network's stride, 32 or 128), batch and number o
 `predict.py --checkpoint mine.onnx` runs it.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

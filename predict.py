@@ -8,8 +8,6 @@
 Outputs in a folder go to <output>/<kind>/<the input's tree>; each is whole or not there.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -8,8 +8,6 @@ Prints tables and writes parts.csv and profile.csv. The unknown cells are placed
 outline, so the figures do not depend on what the network has learned.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from itertools import product

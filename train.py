@@ -8,8 +8,6 @@ Without --gpus it uses all the GPUs there are, a process each, else the CPU. tor
 A portrait folder for --portraits holds image/ and alpha/, paired by file name.
 """
 
-from __future__ import annotations
-
 from contextlib import closing
 
 import torch

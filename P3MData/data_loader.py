@@ -8,8 +8,6 @@
 <data_root>/BG-20K/{train,testval}: scenes without people, optional.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from data.check import run_loader

@@ -12,8 +12,6 @@ training reads them faster. It goes on where it was stopped, and after other PNG
 docs/data.md says how much disk and memory these take.
 """
 
-from __future__ import annotations
-
 import math
 import shutil
 from pathlib import Path

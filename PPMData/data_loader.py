@@ -6,8 +6,6 @@
 <data_root>/PPM-100/{image,matte,trimap}; the trimaps are made from the mattes.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from data.check import run_loader

@@ -6,8 +6,6 @@
 <data_root>/PhotoMatte85/{rgba_image,background,trimap}; the trimaps are made from the alphas.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import cv2

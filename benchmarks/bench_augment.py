@@ -5,8 +5,6 @@
 A drawn portrait and a scene, as files in the system's cache; time is the one thread's CPU time.
 """
 
-from __future__ import annotations
-
 import tempfile
 import time
 from pathlib import Path

@@ -7,8 +7,6 @@ The paper's network with random weights; the unknown cells lie along a person's 
 alternate between what is compared, and ratios are medians over rounds. Memory: profile_model.py.
 """
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

@@ -8,8 +8,6 @@ wrote for TensorBoard. Further flags are train.py's; without them `demo` sees ba
 network refines up to a quarter of all cells; --init with a trained one shows later steps.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import tempfile

@@ -6,8 +6,6 @@ The clip is a drawn portrait that sways before a drifting scene, with fresh sens
 frame. MAD is in thousandths. Smoothing must lower dtSSD and not raise MAD.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -9,8 +9,6 @@ number of regions, in bf16, HD at most 3 ms and 4K at most 8 ms; data-wait under
 whether the checks themselves work.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from pathlib import Path

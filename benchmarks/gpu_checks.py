@@ -1,7 +1,5 @@
 """The checks of benchmarks/gpu.py: what each path gives and takes on one device."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -5,8 +5,6 @@
 Prints the file's SHA-256, which checkpoints/README.md states.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from engine.evaluation.provenance import file_hash

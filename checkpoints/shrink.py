@@ -6,8 +6,6 @@ FOLDER and SMALL hold image/ and alpha/; SMALL gets fg/ and bg/, too, the estima
 there already is kept.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path

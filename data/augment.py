@@ -5,8 +5,6 @@ linear in the colours, so photo = alpha * foreground + (1 - alpha) * background 
 interpolation, rounding and clipping.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """What is wrong with a data set's folders, said all at once: the loaders' --check."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Alphas that any other program wrote: reading them, and refusing what is none."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """An endless sequence of augmented crops, each a pure function of the seed and its position."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass

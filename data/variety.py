@@ -4,8 +4,6 @@ For training small networks; the paper's recipe does without. What changes peopl
 for samples whose background a scene replaces: there the photo is composed of the layers anyway.
 """
 
-from __future__ import annotations
-
 import io
 import string
 

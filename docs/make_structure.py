@@ -3,8 +3,6 @@
 python docs/make_structure.py
 """
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 from pathlib import Path

@@ -7,8 +7,6 @@ A row a portrait of P3M-500-NP: photo, truth, coarse alpha, refined alpha, and t
 green. --checkpoint is a .pth or a run folder.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path

@@ -3,8 +3,6 @@
 A script calls `launch` for the GPUs of `gpus_to_launch`, if there are any, else `join`.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import signal

@@ -1,7 +1,5 @@
 """Cross region attention (CRA): a region looks at the regions nearest to it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

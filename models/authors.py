@@ -5,8 +5,6 @@ entries; ours are the concatenations, in the order written here. `relative_posit
 ImageNet mean and std are derived, not learned.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """The backbone that a configuration asks for: the paper's Swin, or any timm feature pyramid."""
 
-from __future__ import annotations
-
 from models.config import MattingConfig
 from models.pyramid import Backbone, PyramidBackbone
 from models.swin import SwinBackbone

@@ -1,7 +1,5 @@
 """Checkpoints: ours and the authors', told apart by their keys, and the networks in them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, fields

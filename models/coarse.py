@@ -1,7 +1,5 @@
 """The coarse network: a small alpha and a small trimap for the whole photo."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

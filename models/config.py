@@ -1,7 +1,5 @@
 """Everything that decides the shape of the weights."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The network as inference runs it: the same function, with what is constant computed once."""
 
-from __future__ import annotations
-
 import copy
 from itertools import pairwise
 

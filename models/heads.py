@@ -1,7 +1,5 @@
 """The layer that says alpha, in float32 whatever the rest of the network computes in."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -1,7 +1,5 @@
 """From a photo to its alpha: fit, run, undo. The one path of evaluate.py, predict.py and README."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any

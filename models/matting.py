@@ -1,7 +1,5 @@
 """The whole network: coarse, select, refine, paste."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -1,7 +1,5 @@
 """Backbones: what all share, and feature pyramids of timm with transformer blocks above them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 

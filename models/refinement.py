@@ -1,7 +1,5 @@
 """The refinement network: 8x8 regions, refined with a look at their neighbours (0.36 M)."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Sequence
 

@@ -4,8 +4,6 @@ A cell is one value of the coarse maps; the region behind it is P x P pixels of 
 rows (batch, row, column) in the order of `Tensor.nonzero`, so regions of one image stand together.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

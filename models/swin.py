@@ -1,7 +1,5 @@
 """The paper's backbone: a Swin transformer from timm with an enlarged patch embedding."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any

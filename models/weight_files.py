@@ -1,7 +1,5 @@
 """Files of weights, .pth and .safetensors: reading, writing, and a sentence for what is neither."""
 
-from __future__ import annotations
-
 import json
 import pickle
 import re

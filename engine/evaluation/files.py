@@ -1,7 +1,5 @@
 """Where an evaluation's files lie, and beginning, going on with and finishing them."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

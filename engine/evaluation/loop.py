@@ -1,7 +1,5 @@
 """From a data set and a source of alphas to metric rows."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future

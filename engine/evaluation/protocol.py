@@ -1,7 +1,5 @@
 """At which size a photo goes through the network when a checkpoint is measured."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What decided a number: code, versions, device, file contents."""
 
-from __future__ import annotations
-
 import platform
 import subprocess
 from hashlib import sha256

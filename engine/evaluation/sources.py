@@ -1,7 +1,5 @@
 """Where the alphas that are measured come from: a network, or another program's files."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial

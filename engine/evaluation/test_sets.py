@@ -1,7 +1,5 @@
 """The test sets that evaluate.py knows: how each is opened, and how the paper measures it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The network as a file that needs none of this project's code: ONNX."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple

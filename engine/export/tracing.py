@@ -4,8 +4,6 @@ So that no Python loop or branch depends on the data, three things that compute 
 differently: Swin's windows, the search for neighbours, and the regions, with a few dummies added.
 """
 
-from __future__ import annotations
-
 import types
 from typing import Any
 

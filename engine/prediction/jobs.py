@@ -1,7 +1,5 @@
 """What `predict.py --input` and `--output` mean: a list of jobs, one for each photo or video."""
 
-from __future__ import annotations
-
 import glob
 import mimetypes
 import os

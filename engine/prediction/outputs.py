@@ -1,7 +1,5 @@
 """What is made of a photo once its alpha is known: the layers that predict.py writes."""
 
-from __future__ import annotations
-
 import os
 import re
 import threading

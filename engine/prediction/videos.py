@@ -1,7 +1,5 @@
 """Videos to files: all stages overlap, and memory does not grow with the length."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager

@@ -1,7 +1,5 @@
 """A profile's tables, on the screen and as files."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Time and memory of a function, on a CPU or a GPU."""
 
-from __future__ import annotations
-
 import ctypes
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What the network costs: parameters, multiply-adds, time and memory."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

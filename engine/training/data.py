@@ -1,7 +1,5 @@
 """From folders to the batches of one process."""
 
-from __future__ import annotations
-
 import atexit
 import multiprocessing
 import re

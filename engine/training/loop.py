@@ -1,7 +1,5 @@
 """The loop around the training step, and the validation now and then."""
 
-from __future__ import annotations
-
 import signal
 import sys
 import time

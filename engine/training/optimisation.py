@@ -1,7 +1,5 @@
 """The network of a run, which of it is trained and how it runs; optimizers and learning rate."""
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Mapping

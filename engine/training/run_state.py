@@ -8,8 +8,6 @@
 Random states and the position in the data follow from the seed and the step.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import sys

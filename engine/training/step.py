@@ -1,7 +1,5 @@
 """One step of training: forward, losses, backward, optimizer; and whether it went well."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

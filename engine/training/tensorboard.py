@@ -1,7 +1,5 @@
 """TensorBoard: losses, speed and memory as curves, and panels of pictures."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -3,8 +3,6 @@
 Numbers of matrices, primaries and transfers are those of ITU-T H.273, as FFmpeg has them.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 import cv2

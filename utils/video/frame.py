@@ -1,7 +1,5 @@
 """One picture of a video, how a video is shown, and which files are videos."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 They are elements within elements (RFC 8794 and 9559).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Less flicker: every frame's alpha leans on the one before, followed along the motion."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -5,8 +5,6 @@ wrong with it shows there, where another way or another track can be tried, and 
 picture.
 """
 
-from __future__ import annotations
-
 import itertools
 import tempfile
 from collections.abc import Iterable, Iterator
