@@ -44,7 +44,7 @@ def parse_args() -> argparse.Namespace:
     own = "folders with image/ and alpha/, for Portraits"
     add("--portraits", type=Path, nargs="+", default=[], metavar="FOLDER", help=own)
     add("--split", metavar="FILE.csv:PART", help="of --portraits those that this table gives PART")
-    add("--protocol", choices=PROTOCOLS, help="resize as the paper, or only pad as for Portraits")
+    add("--protocol", choices=PROTOCOLS, help="resize, or only pad (pad for Portraits, else paper)")
     add("--max_area", help="HD, 4K, none or pixels (pad: as the checkpoint asks; paper: its rule)")
     add("--precision", choices=PRECISIONS, help="default: fp32 for paper, auto for pad")
     add("--output", type=Path, help="folder (default: test_<dataset> in the run folder)")

@@ -155,8 +155,8 @@ def plan_jobs(
         InputError: `output` is one file, but more are to be written.
     """
     if _is_file_name(output) and len(sources) * len(kinds) != 1:
-        what = f"{len(sources)} photos, each as {' and '.join(kinds)}"
-        raise InputError(f"--output {output} is one file for {what}; name a folder")
+        what = f"for {' and '.join(kinds)} of {len(sources)} input(s)"
+        raise InputError(f"--output {output} is one file {what}; name a folder, or one --write")
     jobs: list[Job] = []
     errors: list[InputError] = []
     taken: dict[Path, Path] = {}

@@ -28,7 +28,7 @@ from utils.trimap import TRAINING_ELLIPSE
 # What a new run begins with; at most one of these.
 STARTS = ("pretrained", "pretrained_file", "no_pretrained", "init", "init_coarse")
 
-POSITIVE, COUNT = number(int, 1), number(int, 0)
+POSITIVE, COUNT, SEED = number(int, 1), number(int, 0), number(int, 0, most=2**63 - 1)
 ABOVE_0, FROM_0, SHARE = number(float, 0, excluded=True), number(float, 0), number(float, 0, most=1)
 FOLDERS: dict[str, Any] = {"kind": Path, "metavar": "FOLDER"}
 SPLIT = {"metavar": "FILE.csv:PART"}
@@ -60,7 +60,7 @@ class Run:
     resume: bool = option("go on with the run in --train_dir, exactly as if it had not stopped")
     gpus: tuple[int, ...] | None = option("none: the CPU (default: all)", None, int, nargs="*")
     max_steps: int = option("steps after which the run ends", 400_000, POSITIVE)
-    seed: int = option("fixes all random choices: weights, order, augmentation", 0, COUNT)
+    seed: int = option("fixes all random choices: weights, order, augmentation", 0, SEED)
     num_workers: int | None = option("data processes (default: all cores; CPU: 1/4)", None, COUNT)
 
 
@@ -70,9 +70,9 @@ class Data:
 
     data_root: Path = option("folder that holds P3M-10K", Path("Datasets"), Path)
     portraits: tuple[Path, ...] = option("folders with image/ and alpha/ to add", (), **FOLDERS)
-    portrait_repeat: tuple[int, ...] = option("how often each folder counts", (1,), POSITIVE)
-    edge_weight: tuple[float, ...] = option("how much each folder's edges count", (1.0,), FROM_0)
-    split: str | None = option("use --portraits to which this table gives PART", None, **SPLIT)
+    portrait_repeat: tuple[int, ...] = option("repeats: one, or one a folder", (1,), POSITIVE)
+    edge_weight: tuple[float, ...] = option("of edges: one, or one a folder", (1.0,), FROM_0)
+    split: str | None = option("those whose row (name, split) in a table says PART", None, **SPLIT)
     no_p3m: bool = option("train on --portraits alone, without P3M-10K")
     backgrounds: Path | None = option("folder of scenes (default: BG-20K/train)", None, Path)
     replace_share: float = option("share of samples to set before one of --backgrounds", 0.5, SHARE)
@@ -110,7 +110,7 @@ class Network:
     num_neighbours: int | None = option("how many others each region looks at", None, POSITIVE)
     no_attention: bool = option("ablation: refine each region without a look at others")
     no_refinement: bool = option("ablation: train the coarse network alone")
-    set: tuple[str, ...] = option("change fields of models/config.py", (), metavar="FIELD=VALUE")
+    set: tuple[str, ...] = option("of models/config.py, as blocks=3", (), metavar="FIELD=VALUE")
     pretrained: bool = option("begin with timm's ImageNet weights (default, except for demo)")
     pretrained_file: Path | None = option("begin with ImageNet weights from this file", None, Path)
     no_pretrained: bool = option("begin with random weights (default for demo)")

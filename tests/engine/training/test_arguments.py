@@ -30,6 +30,7 @@ def parse(train_dir, *words):
         ("--lr 0", "--lr: 0 is not"),
         ("--lr much", "--lr: much is not"),
         ("--batch_size 1.5", "--batch_size: 1.5 is not a whole number"),
+        (f"--seed {2**63}", "--seed: 9223372036854775808 is not a whole number from 0 to"),
         ("--ema 1", "--ema 1.0 would never move"),
         ("--replace_share 2", "--replace_share: 2 is not a number from 0 to 1"),
         ("--empty_share 1.1", "--empty_share: 1.1 is not a number from 0 to 1"),
