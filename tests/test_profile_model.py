@@ -5,6 +5,7 @@ import csv
 import pytest
 
 import profile_model
+from engine.profiling.measuring import Timing
 from models import CONFIGS, build_model
 from models.checkpoint import save_checkpoint
 from utils.errors import InputError
@@ -59,3 +60,14 @@ def test_a_checkpoint_that_asks_for_small_photos_is_measured_at_the_size_asked(
     with open(tmp_path / "profile/profile.csv", newline="") as file:
         [row] = csv.DictReader(file)
     assert row["regions"] == str(32 * 48 // 2)
+
+
+@pytest.mark.parametrize("note", ["", "unsteady: spread 2.0"])
+def test_times_in_doubt_are_noted_beside_every_figure(monkeypatch, tmp_path, capsys, note):
+    timing = Timing(3, 1.0, 1.5, 2.0 if note else 1.5)
+    monkeypatch.setattr("engine.profiling.profile.measure_time", lambda *_: timing)
+    size = ["--input_size", 200, 120, "--unknown", 50, "--precision", "fp32"]
+    profile(monkeypatch, *size, "--output", tmp_path, "--gpus")
+    with open(tmp_path / "profile.csv", newline="") as file:
+        assert [row["note"] for row in csv.DictReader(file)] == [note]
+    assert ("unsteady: spread 2.0" in capsys.readouterr().out) == bool(note)

@@ -30,7 +30,7 @@ def print_tables(device: str, parts: Sequence[Part], rows: Sequence[dict[str, An
     lines.append(["all", _millions(sum(part.parameters for part in parts)), ""])
     print(render("Parts of the network", ["part", "parameters", "multiply-adds"], lines, "text"))
     header = ["photo, unknown", "regions", "multiply-adds", "network ms", "10-90 %"]
-    header += ["file to file ms", "peak MB"]
+    header += ["file to file ms", "peak MB", "note"]
     lines = [
         [
             f"{row['width']}x{row['height']} {row['unknown_percent']}% {row['precision']}",
@@ -40,6 +40,7 @@ def print_tables(device: str, parts: Sequence[Part], rows: Sequence[dict[str, An
             f"{row['network_ms_p10']:.4g}-{row['network_ms_p90']:.4g}",
             f"{row['end_to_end_ms_median']:.4g}",
             str(row["peak_memory_mb"] or "?"),
+            row["note"],
         ]
         for row in rows
     ]

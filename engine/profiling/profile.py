@@ -20,6 +20,7 @@ from models.refinement import REGION
 from utils.files import AnyPath
 from utils.images import pad_to_multiple, read_photo, write_image
 
+MAX_SPREAD = 1.5  # of times that can be relied on: the 90th percentile over the 10th
 SURE = 20.0  # logit of what a forced coarse output is certain of
 
 
@@ -169,8 +170,11 @@ def measure_case(
                 write_trace(lambda: network(image), device, trace)
             peak = measure_peak(lambda: network(to_image()), device)
             end_to_end()
-            timing = measure_time(lambda: network(image), device, seconds)
-            whole = measure_time(end_to_end, device, seconds)
+            for _ in range(2):  # times that are in doubt once more
+                timing = measure_time(lambda: network(image), device, seconds)
+                whole = measure_time(end_to_end, device, seconds)
+                if not (note := _doubt(timing, whole)):
+                    break
     return {
         "height": size[0],
         "width": size[1],
@@ -181,7 +185,16 @@ def measure_case(
         **_columns("network", timing),
         **_columns("end_to_end", whole),
         "peak_memory_mb": None if peak is None else round(peak / 1e6, 1),
+        "note": note,
     }
+
+
+def _doubt(timing: Timing, whole: Timing) -> str:
+    """Why the two times can't be trusted; empty if they can."""
+    spread = max(timing.high / timing.low, whole.high / whole.low)
+    reasons = [f"unsteady: spread {spread:.1f}"] * (spread > MAX_SPREAD)
+    reasons += ["file to file faster than the network"] * (whole.median < timing.median)
+    return ", ".join(reasons)
 
 
 def _columns(name: str, timing: Timing) -> dict[str, float]:

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.profiling.measuring import measure_peak, measure_time
+from engine.profiling import profile as profiling
+from engine.profiling.measuring import Timing, measure_peak, measure_time
 from engine.profiling.profile import (
     count_parts,
     draw_photo,
@@ -94,3 +95,32 @@ def test_peak_memory_is_what_a_function_takes():
 
 def test_timing_goes_on_for_its_seconds():
     assert measure_time(lambda: None, torch.device("cpu"), 0.01).runs > 3
+
+
+STEADY, FAST, UNSTEADY = Timing(9, 1.0, 1.1, 1.4), Timing(9, 0.5, 0.6, 0.7), Timing(9, 1, 1.2, 2)
+
+
+@pytest.mark.parametrize(
+    ("timings", "doubt"),
+    [
+        ([STEADY, STEADY], ""),
+        ([UNSTEADY, UNSTEADY, FAST, STEADY], ""),
+        ([STEADY, FAST, FAST, STEADY], ""),
+        ([STEADY, FAST, STEADY, UNSTEADY], "unsteady: spread 2.0"),
+        ([UNSTEADY, STEADY, STEADY, FAST], "file to file faster than the network"),
+        (
+            [UNSTEADY, FAST] * 2,
+            "unsteady: spread 2.0, file to file faster than the network",
+        ),
+    ],
+)
+def test_times_in_doubt_are_measured_again_and_noted(monkeypatch, timings, doubt):
+    left = list(timings)
+    monkeypatch.setattr(profiling, "measure_time", lambda *_: left.pop(0))
+    config = MattingConfig(embed_dim=32, num_heads=(2, 4, 8, 16), refinement=False)
+    model = build_model(config).eval()
+    found = measure_case(model, (100, 200), 0, "fp32", parts=[], seconds=0)
+    assert found["note"] == doubt
+    medians = [found[f"{name}_ms_median"] for name in ("network", "end_to_end")]
+    assert medians == [1000 * timing.median for timing in timings[-2:]]
+    assert not left
