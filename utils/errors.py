@@ -70,7 +70,12 @@ def run_script(main: Callable[[], int | None]) -> None:
     except (InputError, OSError) as error:
         tell(error)
         status = 2
-    except KeyboardInterrupt as stop:
+    except (KeyboardInterrupt, SystemError) as error:
+        stop: BaseException | None = error
+        while isinstance(stop, SystemError):  # what compiled code makes of an interruption
+            stop = stop.__cause__
+        if not isinstance(stop, KeyboardInterrupt):
+            raise
         by, status = ("SIGTERM", 143) if stop.args else ("Ctrl-C", 130)
         print(f"stopped by {by}", file=sys.stderr)
     sys.exit(status or 0)

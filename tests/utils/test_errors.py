@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from utils.errors import InputError, memory_told
+from utils.errors import InputError, memory_told, run_script
 
 ROOT = Path(__file__).parents[2]
 PRINT = "from utils.errors import run_script; run_script(lambda: print('caf\\udce9.jpg'))"
@@ -49,6 +49,21 @@ def test_a_script_that_is_told_to_end_leaves_nothing_half_written(tmp_path):
     assert process.communicate()[1] == "stopped by SIGTERM\n"
     assert process.returncode == 143
     assert not any(tmp_path.iterdir())
+
+
+def test_an_interruption_of_compiled_code_is_none_of_our_faults(monkeypatch, capsys):
+    monkeypatch.setenv("LOCAL_RANK", "0")  # SIGTERM stays pytest's
+
+    def main():
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as stop:
+            raise SystemError("_estimate_fb_ml returned a result with an exception set") from stop
+
+    with pytest.raises(SystemExit) as left:
+        run_script(main)
+    assert left.value.code == 130
+    assert capsys.readouterr().err == "stopped by Ctrl-C\n"
 
 
 def on_a_gpu():
