@@ -27,30 +27,20 @@ def position_entries(cells: Tensor, sequence: Tensor) -> Tensor:
     return ((dy + REACH) * side + dx + REACH).masked_fill(far, side * side)
 
 
-# Two ways to look up the same numbers, each several times as fast as the other somewhere: a GPU has
-# too much to do for each short row, a CPU for the copies that products of strided tensors need.
-
-
-def by_entry(table: Tensor, entries: Tensor) -> Tensor:
-    """(E, heads) and (M, L, L) int64 -> (M, heads, L, L): faster on CPUs, and to learn from."""
+# What is long to look up on a GPU is short on a CPU, and the other way round, each several times.
+def look_up_bias(table: Tensor, entries: Tensor, *, for_gpu: bool) -> Tensor:
+    """(E, heads) and (M, L, L) int64 -> (M, heads, L, L)."""
+    if for_gpu:
+        return table.t()[:, entries].transpose(0, 1)
     return F.embedding(entries, table).permute(0, 3, 1, 2)
 
 
-def by_head(table: Tensor, entries: Tensor) -> Tensor:
-    """The same, faster on GPUs."""
-    return table.t()[:, entries].transpose(0, 1)
-
-
-def rows_of_heads(qkv: Tensor, sequence: Tensor) -> Tensor:
-    """(N, heads, C) and (M, L) int64 -> (M, heads, L, C): faster on CPUs."""
+def look_up_heads(qkv: Tensor, sequence: Tensor, *, for_gpu: bool) -> Tensor:
+    """(N, heads, C) and (M, L) int64 -> (M, heads, L, C)."""
+    if for_gpu:
+        return F.embedding(sequence, qkv.flatten(1)).unflatten(2, qkv.shape[1:]).transpose(1, 2)
     heads = torch.arange(qkv.shape[1], device=qkv.device)[:, None]
     return F.embedding(sequence[:, None] * len(heads) + heads, qkv.flatten(0, 1))
-
-
-def rows_of_tokens(qkv: Tensor, sequence: Tensor) -> Tensor:
-    """The same, faster on GPUs."""
-    rows = F.embedding(sequence, qkv.flatten(1)).unflatten(2, qkv.shape[1:])
-    return rows.transpose(1, 2)
 
 
 def softmax(scores: Tensor) -> Tensor:
@@ -145,14 +135,11 @@ class CrossRegionAttention(nn.Module):
             (M, C), to be added to the features of the regions sequence[:, 0].
         """
         token, qkv = tokens
+        quick = qkv.is_cuda and not self.training  # learning from it would take longer
         entries = position_entries(cells, sequence)
-        if qkv.is_cuda and not self.training:
-            bias = by_head(self.position_bias, entries)
-        else:
-            bias = by_entry(self.position_bias, entries)
+        bias = look_up_bias(self.position_bias, entries, for_gpu=quick)
         bias = bias.to(token.dtype).contiguous()  # (M, heads, query, key)
-        look_up = rows_of_tokens if qkv.is_cuda else rows_of_heads
-        query, key, value = look_up(qkv, sequence).chunk(3, dim=-1)
+        query, key, value = look_up_heads(qkv, sequence, for_gpu=qkv.is_cuda).chunk(3, dim=-1)
         x = F.embedding(sequence, token) + self.first.attend_all(query, key, value, bias)
         x = self.first.feed_forward(x)  # (M, L, width)
         mixed = self.second.attend_first(self.second.norm1(x), bias[:, :, 0])

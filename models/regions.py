@@ -1,7 +1,8 @@
 """Choosing, cutting, pasting regions and finding their neighbours; free functions on tensors.
 
 A cell is one value of the coarse maps; the region behind it is P x P pixels of the photo. Cells are
-rows (batch, row, column) in the order of `Tensor.nonzero`, so regions of one image stand together.
+(N, 3) int64 rows (batch, row, column) in the order of `Tensor.nonzero`, so regions of one image
+stand together; N may be 0.
 """
 
 import torch
@@ -17,11 +18,7 @@ DISC = 10  # cells; the radius that nearest_cells_unrolled looks in
 def select_cells(trimap: Tensor) -> Tensor:
     """Cells whose most likely class is unknown: those that inference refines.
 
-    Args:
-        trimap: (B, 3, h, w) scores of (background, unknown, foreground), any monotonic scale.
-
-    Returns:
-        (N, 3) int64 rows (batch, row, column), N from 0 to B*h*w.
+    trimap: (B, 3, h, w) scores of (background, unknown, foreground), on any monotonic scale.
     """
     return (trimap.argmax(dim=1) == UNKNOWN).nonzero()
 
@@ -64,15 +61,7 @@ def select_training_cells(
 
 
 def crop_regions(image: Tensor, cells: Tensor, size: int) -> Tensor:
-    """Cut the full-resolution square behind each selected coarse cell.
-
-    Args:
-        image: (B, C, H, W), any range. H and W are multiples of `size`.
-        cells: (N, 3) int64, one row (batch, row, column) per coarse cell.
-        size: P, side of a region in pixels.
-
-    Returns:
-        (N, C, P, P), in the order of `cells`; N may be 0.
+    """The regions of side `size` behind cells: of (B, C, H, W) those (N, C, size, size).
 
     Raises:
         ValueError: if H or W is not a multiple of `size`.
@@ -87,13 +76,7 @@ def crop_regions(image: Tensor, cells: Tensor, size: int) -> Tensor:
 def paste_regions(coarse_alpha: Tensor, regions: Tensor, cells: Tensor) -> Tensor:
     """The coarse alpha, enlarged by nearest neighbour, with refined regions put over it.
 
-    Args:
-        coarse_alpha: (B, 1, h, w) in [0, 1].
-        regions: (N, 1, P, P) in [0, 1], in the order of `cells`.
-        cells: (N, 3) int64 rows (batch, row, column), none twice.
-
-    Returns:
-        (B, 1, h*P, w*P).
+    (B, 1, h, w) and (N, 1, P, P), both in [0, 1], and cells, none twice -> (B, 1, h*P, w*P).
     """
     B, _, h, w = coarse_alpha.shape
     P = regions.shape[-1]
@@ -104,18 +87,10 @@ def paste_regions(coarse_alpha: Tensor, regions: Tensor, cells: Tensor) -> Tenso
 
 
 def upsample_regions(coarse_alpha: Tensor, cells: Tensor, size: int) -> Tensor:
-    """The bilinear enlargement of the coarse alpha, computed behind the selected cells only.
+    """The bilinear enlargement of a (B, 1, h, w) alpha behind cells alone: (N, 1, size, size).
 
     Equals crop_regions of F.interpolate(coarse_alpha, scale_factor=size, mode="bilinear"): inside
     one cell that is a linear function of the 3x3 cells around it.
-
-    Args:
-        coarse_alpha: (B, 1, h, w).
-        cells: (N, 3) int64 rows (batch, row, column).
-        size: P, side of a region in pixels.
-
-    Returns:
-        (N, 1, P, P).
     """
     padded = F.pad(coarse_alpha, (1, 1, 1, 1), mode="replicate").squeeze(1)  # (B, h+2, w+2)
     windows = padded.unfold(1, 3, 1).unfold(2, 3, 1)  # (B, h, w, 3, 3), a view
@@ -139,7 +114,6 @@ def nearest_cells(cells: Tensor, shape: tuple[int, int, int], num_neighbours: in
     every round waits for the host.
 
     Args:
-        cells: (N, 3) int64 rows (batch, row, column), as `nonzero` gives them.
         shape: (B, h, w) of the grid.
         num_neighbours: K, at least 1.
 

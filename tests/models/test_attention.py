@@ -4,11 +4,9 @@ import torch
 
 from models.attention import (
     CrossRegionAttention,
-    by_entry,
-    by_head,
+    look_up_bias,
+    look_up_heads,
     position_entries,
-    rows_of_heads,
-    rows_of_tokens,
 )
 
 
@@ -52,5 +50,6 @@ def test_what_is_quick_on_gpus_looks_up_the_same():
     table, qkv = torch.rand(50, 4, generator=random), torch.rand(20, 4, 6, generator=random)
     entries = torch.randint(50, (7, 9, 9), generator=random)
     sequence = torch.randint(20, (7, 9), generator=random)
-    assert by_head(table, entries).equal(by_entry(table, entries))
-    assert rows_of_tokens(qkv, sequence).equal(rows_of_heads(qkv, sequence))
+    for look_up, values, places in ((look_up_bias, table, entries), (look_up_heads, qkv, sequence)):
+        found, wanted = (look_up(values, places, for_gpu=gpu) for gpu in (True, False))
+        assert found.equal(wanted)
