@@ -28,13 +28,23 @@ def mend_matroska(path: AnyPath) -> tuple[mmap, int] | None:
     Returns:
         The content and in how many places it was mended; None if it is whole or no Matroska.
     """
-    with Path(path).open("rb") as file:
-        data, count = mmap(file.fileno(), 0, access=ACCESS_COPY), 0
+    data, count = _content(path), 0
     with suppress(IndexError):  # cut off within the last
         for begin, end in _breaks(data) if data[:4] == EBML else ():
             data[begin : begin + 9] = b"\xec\1" + (end - begin - 9).to_bytes(7, "big")  # a gap
             count += 1
     return (data, count) if count else None
+
+
+def is_cut_matroska(path: AnyPath) -> bool:
+    """Whether a Matroska file, whose header is whole, is shorter than that says."""
+    data = _content(path)
+    return data[:4] == EBML and _element(data, _element(data, 0)[2])[2] > len(data)
+
+
+def _content(path: AnyPath) -> mmap:
+    with Path(path).open("rb") as file:
+        return mmap(file.fileno(), 0, access=ACCESS_COPY)
 
 
 def _breaks(data: mmap) -> Iterator[tuple[int, int]]:

@@ -19,7 +19,7 @@ from utils.errors import InputError, MissingError
 from utils.files import AnyPath
 from utils.video import colour
 from utils.video.frame import Frame, Look, Tell, plain_name
-from utils.video.matroska import mend_matroska
+from utils.video.matroska import is_cut_matroska, mend_matroska
 
 TICK = Fraction(1, 90_000)  # seconds; whole numbers of it for every usual frame rate
 SLOW = 1_000_000  # microseconds, PyAV's unit of a container's start
@@ -178,7 +178,8 @@ class VideoReader:
         else:  # Matroska's is that of the longest track, from 0 on
             promised = Fraction(self._container.duration or 0, SLOW)
             reached = max(self._ends.values(), default=Fraction(0))
-        if promised - reached > max(2 / self.rate, Fraction(1, 20)) + promised / 100:
+        slack = max(2 / self.rate, Fraction(1, 20)) + promised / 100
+        if promised - reached > (0 if is_cut_matroska(self.name) else slack):
             self._tell(
                 f"{self.name} ends after {float(reached):.2f} of the {float(promised):.2f} seconds "
                 "that its header names; is it a whole copy?"

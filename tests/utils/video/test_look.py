@@ -228,6 +228,14 @@ def test_a_video_that_ends_early_is_told_of(tmp_path, name, sound, part):
     assert sum("ends after" in note and str(path) in note for note in notes) == 1
 
 
+def test_matroska_tells_of_a_single_frame_that_is_missing(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
+    path = write_clip(tmp_path / "a.mkv", codec="mjpeg", pixels="yuvj420p", image=noise, count=50)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 98 // 100])
+    _, images, notes = read(path)
+    assert 47 < len(images) < 50 and len(notes) == 1 and "ends after" in notes[0]
+
+
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.webm"])
 def test_uneven_times_are_no_early_end(tmp_path, name):
     times = [0, 40, 50, 200, 210, 1000, 1010, 2000]  # milliseconds
