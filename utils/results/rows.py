@@ -74,7 +74,8 @@ def read_results(path: AnyPath) -> pd.DataFrame:
     if not Path(path).is_file():
         raise MissingError(f"no file {path}; evaluate.py writes such a CSV")
     try:
-        table = pd.read_csv(path, index_col="img_name", dtype=str, keep_default_na=False)
+        how: Any = {"dtype": str, "keep_default_na": False, "encoding_errors": "surrogateescape"}
+        table = pd.read_csv(path, index_col="img_name", **how)
         if AVERAGE in table.index[-1:]:
             table = table[:-1]  # made anew where it is needed
         scores = table.drop(columns="error", errors="ignore").replace("", math.nan).astype(float)

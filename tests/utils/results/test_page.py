@@ -46,7 +46,7 @@ def test_page_is_self_contained_and_escaped(tmp_path):
 
 
 def test_nothing_measured_still_gives_a_page(tmp_path):
-    write_report(tmp_path / "report.html", "x", [Row("a", error="broken")], {})
+    write_report(tmp_path / "report.html", "x", [Row("caf\udce9", error="broken")], {})
     assert "1 of 1 images" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 

@@ -51,6 +51,11 @@ def test_a_csv_with_other_metrics_is_read(tmp_path):
     assert read_results(tmp_path / "a.csv").to_dict("index") == {"a": {"mine": 2.0, "SAD": 1.5}}
 
 
+def test_names_of_images_need_not_be_utf_8(tmp_path):
+    write_results(tmp_path / "a.csv", [Row("caf\udce9", scores(1.0))])
+    assert list(read_results(tmp_path / "a.csv").index) == ["caf\udce9"]
+
+
 def test_nothing_measured_has_no_average(tmp_path):
     write_results(tmp_path / "a.csv", [Row("a", error="broken")])
     assert lines_of(tmp_path / "a.csv")[-1][1:-1] == [""] * len(COLUMNS)
