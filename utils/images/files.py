@@ -133,7 +133,8 @@ def list_photos(
     if not folder.exists():
         if empty:
             return []
-        raise MissingError(f"no folder {folder}" + (f"; make it: {command}" if command else ""))
+        remedy = f"make it: {command}" if command else "docs/data.md says what has to lie where"
+        raise MissingError(f"no folder {folder}; {remedy}")
     if not folder.is_dir():
         raise InputError(f"{folder} is a file; expected a folder of images")
     images = (p for p in folder.iterdir() if p.suffix.lower() in endings and p.name[0] != ".")

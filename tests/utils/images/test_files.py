@@ -499,7 +499,7 @@ def test_folders_are_listed_by_stem(tmp_path):
 def test_folders_that_are_none(tmp_path):
     with pytest.raises(InputError, match="holds no"):
         list_images(tmp_path)
-    with pytest.raises(MissingError, match=r"no folder .*nowhere"):
+    with pytest.raises(MissingError, match=r"no folder .*nowhere; docs/data\.md says"):
         list_images(tmp_path / "nowhere")
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="is a file"):
