@@ -73,7 +73,7 @@ def main() -> int:
 def predict(args: argparse.Namespace, processes: Any) -> int:
     """Matte this process's share of the inputs; returns 1 if any failed, in any process."""
     kinds = planning.choose_kinds(args.write, args.background, args.output)
-    jobs, refused = processes.from_main(partial(plan, args, kinds))  # before any of them writes
+    jobs, refused, kept = processes.from_main(partial(plan, args, kinds))  # before any writes
     background = read_background(args.background or "green", say=processes.is_main)
     layers = LayerMaker(kinds, background, solve=not args.no_foreground, bits=args.bits)
     device, limits = processes.device, {"precision": args.precision, "max_area": args.max_area}
@@ -95,12 +95,13 @@ def predict(args: argparse.Namespace, processes: Any) -> int:
         outcomes = chain(outcomes, predict_videos(videos, predictor, layers, **common))
     failed = sum(processes.gather(report(outcomes)))
     if processes.is_main:
-        print(f"{len(jobs) - failed} written to {args.output}, {failed + refused} failed")
+        done = f"{len(jobs) - failed} written to {args.output}, {failed + refused} failed"
+        print(done + (f", {kept} there already" if kept else ""))
     return 1 if failed + refused else 0
 
 
-def plan(args: argparse.Namespace, kinds: list[str]) -> tuple[list[planning.Job], int]:
-    """Find the inputs and name the outputs; returns the jobs and how many inputs are refused."""
+def plan(args: argparse.Namespace, kinds: list[str]) -> tuple[list[planning.Job], int, int]:
+    """The jobs, how many inputs are refused, and how many have all their outputs already."""
     if args.no_foreground and "foreground" in kinds:
         raise InputError("--no_foreground leaves no foreground to write; drop one of the two")
     if args.bits == 16 and args.format == "webp":
@@ -110,8 +111,8 @@ def plan(args: argparse.Namespace, kinds: list[str]) -> tuple[list[planning.Job]
     jobs, errors = planning.plan_jobs(sources, args.output, kinds, args.format)
     for error in errors:
         tell(error)
-    jobs = planning.leave_existing(jobs, skip=args.skip_existing, overwrite=args.overwrite)
-    return jobs, len(errors)
+    left = planning.leave_existing(jobs, skip=args.skip_existing, overwrite=args.overwrite)
+    return left, len(errors), len(jobs) - len(left)
 
 
 def report(outcomes: Iterable[Outcome]) -> int:

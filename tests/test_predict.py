@@ -52,6 +52,7 @@ def test_bad_file_means_status_1(command, photo, capsys):
     seen = capsys.readouterr()
     assert "error: photos/broken.jpg" in seen.err and "1 written to out, 1 failed" in seen.out
     assert command("--input", "photos", "--output", "out", "--skip_existing") == 1
+    assert "0 written to out, 1 failed, 1 there already" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
