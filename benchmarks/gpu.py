@@ -5,8 +5,8 @@
 Each check adds its figures to results.json when it ends; called again, the command goes on with the
 checks that are missing, and writes table.md at the end. Targets: with 7 % unknown, never the same
 number of regions, in bf16, HD at most 3 ms and 4K at most 8 ms; data-wait under 5 % of a step at
-896x896, batch 8. `--gpus` without a number runs all of it small and on the CPU, which only tells
-whether the checks themselves work.
+896x896, batch 8. Without a GPU all of it runs small, which only tells whether the checks
+themselves work.
 """
 
 import json
@@ -36,6 +36,8 @@ def main() -> None:
     except ValueError as error:
         raise InputError(f"{path} is no JSON; remove it to measure anew") from error
     machine = f"{device_name(device)}, torch {torch.__version__}"
+    if device.type == "cpu":
+        machine += ": a trial on small photos, whatever the lines below call them"
     done: dict[str, Figures] = results.setdefault(machine, {})
     for name in args.only:
         if name not in done:

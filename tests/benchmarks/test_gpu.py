@@ -34,6 +34,7 @@ def test_results_are_kept_check_after_check(tmp_path):
     assert list(now) == ["agreement", "neighbours", "numbers"]
     assert now["neighbours"] == found["neighbours"]
     assert (tmp_path / "table.md").read_text() in said
+    assert "a trial on small photos" in machine
     assert f"| {machine} | |\n" in said and "| neighbours: differing | 7 |\n" in said
 
 
