@@ -10,7 +10,8 @@ from engine.export import export as exporting
 from engine.export.export import export
 from engine.export.tracing import trace
 from engine.prediction.predictors import load_predictor
-from models import CONFIGS, build_model
+from models import CONFIGS, build_model, load_model
+from models.checkpoint import DEFAULT_CHECKPOINT
 from models.inference import predict_batch
 from utils.errors import InputError, MissingError
 from utils.images import write_image
@@ -53,6 +54,18 @@ def test_onnx_is_compared_at_several_sizes_and_batches(exported):
     assert any(c.size[0] % 128 for c in comparisons)
     assert min(c.cells for c in comparisons) == 0 < max(c.cells for c in comparisons)
     assert max(c.difference for c in comparisons) < 1e-4
+
+
+def test_the_network_that_ships_refines_much_of_what_is_compared():
+    model = load_model(DEFAULT_CHECKPOINT)
+
+    class Echo:
+        def run(self, _, inputs):
+            return model(torch.from_numpy(inputs["image"])).alpha.numpy(), None
+
+    with torch.inference_mode():
+        cells = [c.cells for c in exporting._compare(model, Echo())]
+    assert min(cells[:4]) > 50
 
 
 def test_predictions_are_those_of_pytorch(exported, model):
