@@ -52,8 +52,8 @@ def make(folder: Path) -> Path:
         with open_writer(folder / "film.mp4", (96, 96), 3, Fraction(25), None) as writer:
             for number in range(2):
                 writer.write(read_photo(photo), Fraction(number, 25))
-    for name in ("modnet/a.csv", "lpm/b.csv"):
-        write_results(folder / name, [Row("a", dict.fromkeys(COLUMNS, 1.0))])
+    trained = folder / "train_root/paper/test_P3M/P3M-500-P_paper_0000400000.csv"
+    write_results(trained, [Row("demo_00000", dict.fromkeys(COLUMNS, 1.0))])
     (folder / "bin").mkdir()
     for name in ("python", "torchrun"):
         (folder / "bin" / name).write_text(NOTE)

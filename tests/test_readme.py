@@ -35,6 +35,8 @@ RUN = {
     ),
     "python evaluate.py --checkpoint train_root/mine/logger/best.pth --dataset Portraits"
     " --portraits mine_val": ON_THE_CPU,
+    "python predict.py --checkpoint train_root/mine/logger/best.pth --input photos"
+    " --output mine_mattes": "",
     "SRC_TRAIN_DIR=./train_root/paper DATASET=P3M PRIVACY_DATA=1 bash run_benchmark.sh --report": (
         ON_THE_CPU
     ),
@@ -44,7 +46,9 @@ RUN = {
     "python evaluate.py --predictions modnet_alphas --dataset P3M --output modnet": (
         "--num_workers 0"
     ),
-    "python -m utils.report compare modnet/a.csv lpm/b.csv --paper P3M-500-P --format markdown": "",
+    "python -m utils.report compare --paper P3M-500-P --format markdown"
+    " modnet/P3M-500-P_modnet_alphas.csv"
+    " train_root/paper/test_P3M/P3M-500-P_paper_0000400000.csv": "",
     'SRC_TRAIN_DIR=./train_root/paper INPUT_SIZE="3456 2304" bash run_profile.sh': (
         "--input_size 128 128 --unknown 7 --seconds 0"
     ),
@@ -64,7 +68,7 @@ NOT_RUN = {
     ),
     "tensorboard --logdir ./train_root/paper/logger": "serves until it is stopped",
     "python export_onnx.py --output lpm.onnx": "a minute; see tests/engine/export/test_export.py",
-    "python predict.py --checkpoint lpm.onnx --input photos --output mattes --skip_existing": (
+    "python predict.py --checkpoint lpm.onnx --input photos --output onnx_mattes": (
         "needs the file of the line before; see tests/engine/export/test_export.py"
     ),
     "python profile_model.py --model_version model --grid --precision fp32 bf16": (
