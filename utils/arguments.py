@@ -48,7 +48,7 @@ def number(
         except ValueError:
             value = math.nan
         enough = value > minimum or (value == minimum and not excluded)
-        if not (math.isfinite(value) and enough and value <= most):
+        if not (enough and value <= most and value < math.inf):  # isfinite knows no 10**400
             upwards = "up" if most == math.inf else f"to {most:g}"
             noun = "a whole number" if kind is int else "a number"
             bound = f"above {minimum:g}" if excluded else f"from {minimum:g} {upwards}"

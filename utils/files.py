@@ -30,15 +30,23 @@ def atomic_path(path: AnyPath) -> Iterator[Path]:
     keep_existing(path, overwrite=True)
     temporary = path.parent / f".{path.stem[:40]}-{uuid4().hex[:12]}{path.suffix}"
     try:
-        temporary.touch(exist_ok=False)
-        yield temporary
-        os.replace(temporary, path)
+        with full_disk_told(path):
+            temporary.touch(exist_ok=False)
+            yield temporary
+            os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def full_disk_told(path: AnyPath) -> Iterator[None]:
+    """Name the file where the disk is full: Python's own error of a write doesn't."""
+    try:
+        yield
     except OSError as error:
         if error.errno not in FULL:
             raise
         raise OSError(error.errno, f"{error.strerror}, make room", str(path)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def keep_existing(output: AnyPath, overwrite: bool) -> None:

@@ -1,6 +1,8 @@
+from argparse import ArgumentTypeError
+
 import pytest
 
-from utils.arguments import OneSentenceParser, join_dashes
+from utils.arguments import OneSentenceParser, join_dashes, number
 from utils.errors import InputError
 
 
@@ -25,3 +27,9 @@ def test_an_empty_value_is_not_the_folder_one_stands_in(monkeypatch):
         with pytest.raises(InputError, match="a value is empty"):
             parser.parse_args(words)
     assert parser.parse_args(["--input", "."]).input == "."
+
+
+def test_no_number_is_too_long_to_be_looked_at():
+    assert number(int, 1)("1" + "0" * 400) == 10**400
+    with pytest.raises(ArgumentTypeError, match="from 0 to 1"):
+        number(int, 0, most=1)("1" + "0" * 400)

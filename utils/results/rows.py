@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from utils.errors import InputError, MissingError
-from utils.files import AnyPath, keep_existing
+from utils.files import AnyPath, full_disk_told, keep_existing
 from utils.metrics import COLUMNS
 from utils.results.tables import write_csv
 
@@ -99,7 +99,7 @@ def add_to_journal(path: AnyPath, row: Row, settings: dict[str, Any]) -> None:
     The first line holds the settings that decide the numbers; rows of other settings are refused.
     """
     keep_existing(path, overwrite=True)
-    with open(path, "a", encoding="utf-8") as file:
+    with full_disk_told(path), open(path, "a", encoding="utf-8") as file:
         if file.tell() == 0:
             file.write(json.dumps(settings))
         file.write("\n" + json.dumps(asdict(row)))  # the line before may have been cut short

@@ -1,6 +1,7 @@
 """CSV and journal keep what was measured, and say what was not."""
 
 import csv
+from pathlib import Path
 
 import pytest
 
@@ -100,6 +101,12 @@ def test_journal_goes_on_after_a_torn_line(tmp_path):
     rows = read_journal(path, settings)
     assert list(rows) == ["a", "d"]  # what failed is tried again
     assert rows["a"] == Row("a", scores(1.0), extra={"size": "4x5"})
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+def test_a_full_disk_is_told_with_the_journals_name():
+    with pytest.raises(OSError, match="make room: '/dev/full'"):
+        add_to_journal("/dev/full", Row("a", error="broken"), {})
 
 
 @pytest.mark.parametrize(
