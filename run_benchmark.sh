@@ -11,6 +11,7 @@ PRIVACY_DATA="${PRIVACY_DATA:-1}"                    # P3M: 1 blurred faces (P3M
 SAVE_IMGS="${SAVE_IMGS:-0}"                          # 1 writes every alpha as PNG
 MAX_AREA="${MAX_AREA:-}"                             # HD, 4K, none, pixels; empty as in the paper
 DATA_ROOT="${DATA_ROOT:-./Datasets}"
+[[ "$SAVE_IMGS" = [01] ]] || { echo "error: SAVE_IMGS is $SAVE_IMGS; give 0 or 1" >&2 && exit 2; }
 
 more=("$@")
 set -- # else they would be setup.sh's

@@ -1,5 +1,6 @@
 """What people and services expect of a repository agrees with what is in it."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -32,6 +33,13 @@ def test_pip_install_says_in_a_sentence_that_there_is_no_wheel(tmp_path, option)
     assert "lpm is no package to install" in said
     assert "source setup.sh" in said
     assert "Traceback" not in said
+
+
+def test_run_benchmark_refuses_what_is_neither_0_nor_1():
+    environment = os.environ | {"SAVE_IMGS": "no", "VENV": "/nowhere"}
+    command = ["bash", ROOT / "run_benchmark.sh"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "error: SAVE_IMGS is no; give 0 or 1\n")
 
 
 def test_the_citation_names_the_paper_and_this_version():
