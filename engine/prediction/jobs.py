@@ -155,8 +155,9 @@ def plan_jobs(
         InputError: `output` is one file, but more are to be written.
     """
     if _is_file_name(output) and len(sources) * len(kinds) != 1:
-        what = f"for {' and '.join(kinds)} of {len(sources)} input(s)"
-        raise InputError(f"--output {output} is one file {what}; name a folder, or one --write")
+        what, remedy = " and ".join(kinds), "name a folder, or one kind with --write"
+        what += f" of {len(sources)} input{'s' * (len(sources) > 1)}"
+        raise InputError(f"--output {output} is one file for {what}; {remedy}")
     jobs: list[Job] = []
     errors: list[InputError] = []
     taken: dict[Path, Path] = {}

@@ -127,11 +127,11 @@ def test_one_file_holds_one_kind_of_one_photo(photos, tmp_path):
     source = Media(photos / "b.jpg", Path("b.jpg"))
     (job,), _ = plan_jobs([source], tmp_path / "me.png", ["cutout"])
     assert job.outputs == {"cutout": tmp_path / "me.png"}
-    with pytest.raises(InputError, match=r"for cutout and alpha of 1 input.*one --write"):
+    with pytest.raises(InputError, match=r"for cutout and alpha of 1 input;.*one kind with"):
         plan_jobs([source], tmp_path / "me.png", ["cutout", "alpha"])
     _, errors = plan_jobs([source], tmp_path / "me.jpg", ["cutout"])
     assert "can't hold cutout" in str(errors[0])
-    with pytest.raises(InputError, match="one file for cutout of 2 input"):
+    with pytest.raises(InputError, match="one file for cutout of 2 inputs; name a folder"):
         plan_jobs([source, source], tmp_path / "me.png", ["cutout"])
 
 
