@@ -229,6 +229,7 @@ def test_a_replaced_sample_reads_neither_background_nor_the_whole_photo(stored, 
     assert capfd.readouterr().err == ""
     for path in (folder / "image").iterdir():
         path.unlink()
+    data = TrainingSet(Mixture([(portraits, 1, 1.0)]), **options)  # knows no photo's mean yet
     with pytest.raises(InputError, match=r"the last: no file .*\.jpg"):
         data[next(i for i in range(20) if " before " in expected[i]["name"])]
 
