@@ -116,7 +116,7 @@ def launch(page: Any, host: str, port: int, **options: Any) -> None:
     theme = Default(font="system-ui", font_mono="monospace")  # loads no font
     try:
         page.launch(theme=theme, share=False, footer_links=[], **options)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         raise InputError(f"--port {port} of {host} can't be listened on: {error}") from error
 
 

@@ -132,7 +132,8 @@ def test_a_background_is_never_a_path_of_the_server(photo):
         demo_page.make_layers(fake_predictor, photo, str(photo))
 
 
-def test_a_port_in_use_is_one_sentence(address):
+def test_a_port_in_use_or_out_of_range_is_one_sentence(address):
     page = demo_page.build_page(fake_predictor, "a fake")
-    with pytest.raises(InputError, match="can't be listened on"):
-        demo_page.launch(page, "127.0.0.1", int(address.rsplit(":", 1)[1]), quiet=True)
+    for port in (int(address.rsplit(":", 1)[1]), 99999):
+        with pytest.raises(InputError, match="can't be listened on"):
+            demo_page.launch(page, "127.0.0.1", port, quiet=True)
