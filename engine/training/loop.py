@@ -1,5 +1,6 @@
 """The loop around the training step, and the validation now and then."""
 
+import math
 import signal
 import sys
 import time
@@ -51,6 +52,9 @@ class Training:
             while state.step < last and not stopping:
                 stopping = self._advance(bar, signals)
         if not stopping:
+            if main:
+                best = "" if math.isinf(state.best) else f"; best.pth: {CURVES[0]} {state.best:.4g}"
+                print(f"written: {self.folder.path(last)}{best}")
             return 0
         number = [*signals, signal.SIGTERM][0]  # it may have come to another process
         if main:

@@ -246,12 +246,14 @@ def test_when_no_checkpoint_is_whole_nothing_is_trained(run, tmp_path):
         run(tmp_path, resume=True, max_steps=2)
 
 
-def test_validation_keeps_the_best_and_averaged_weights_are_what_counts(run, tmp_path):
+def test_validation_keeps_the_best_and_averaged_weights_are_what_counts(run, tmp_path, capsys):
     run(tmp_path, val_every=2, ema=0.9, panel_every=6)
+    told = capsys.readouterr().out
     seen = curves(tmp_path)["validation/SAD"]
     assert list(seen) == [2, 4, 6]
     best = read_checkpoint(tmp_path / "logger/best.pth")
     assert best["metrics"]["SAD"] == pytest.approx(min(seen.values()))
+    assert f"0000000006.pth; best.pth: SAD {min(seen.values()):.4g}\n" in told
     assert seen[best["step"]] == pytest.approx(min(seen.values()))
     checkpoint = final(tmp_path)
     name = "refinement_network.head.bias"
