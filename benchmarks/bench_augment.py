@@ -19,7 +19,7 @@ from data.training_set import TrainingSet
 from DemoData.portrait import draw_portrait
 from DemoData.scenes import draw_scene
 from engine.training.data import Mixture
-from utils.arguments import OneSentenceParser
+from utils.arguments import OneSentenceParser, number
 from utils.errors import run_script
 from utils.files import AnyPath
 from utils.images import write_image
@@ -42,7 +42,7 @@ def draw_files(root: AnyPath) -> dict[str, Path]:
 
 def main() -> None:
     parser = OneSentenceParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=40, help="samples of each kind")
+    parser.add_argument("--count", type=number(int, 1), default=40, help="samples of each kind")
     args = parser.parse_args()
     keep_freed_memory()  # as train.py does
     cv2.setNumThreads(1)
