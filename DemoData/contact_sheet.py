@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from DemoData.layouts import TRAIN
-from utils.arguments import OneSentenceParser
+from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
 from utils.files import AnyPath
 from utils.images import pair_by_stem, read_alpha, read_photo, write_image
@@ -46,14 +46,10 @@ def parse_args() -> argparse.Namespace:
     parser = OneSentenceParser(__doc__)
     parser.add_argument("--root", type=Path, default=Path("Datasets-demo"), help="a drawn folder")
     parser.add_argument("--output", type=Path, default=Path("demo_data.jpg"), help=".jpg or .png")
-    parser.add_argument("--columns", type=int, default=4, help="pairs beside each other")
-    parser.add_argument("--rows", type=int, default=6, help="at most so many")
-    parser.add_argument("--side", type=int, default=170, help="of a picture, pixels")
-    args = parser.parse_args()
-    for name in ("columns", "rows", "side"):
-        if getattr(args, name) < 1:
-            raise InputError(f"--{name} must be at least 1, not {getattr(args, name)}")
-    return args
+    parser.add_argument("--columns", type=number(int, 1), default=4, help="pairs beside each other")
+    parser.add_argument("--rows", type=number(int, 1), default=6, help="at most so many")
+    parser.add_argument("--side", type=number(int, 1), default=170, help="of a picture, pixels")
+    return parser.parse_args()
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from data.check import report
 from data.folders import KEPT, has_raw
 from data.portraits import is_solved, keep_raw, solve_portraits, try_all, with_solved
 from P3MData.data_loader import folders, made_by
-from utils.arguments import OneSentenceParser
+from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
 from utils.files import AnyPath
 from utils.foreground import METHODS
@@ -79,7 +79,7 @@ def main() -> int:
     parser.add_argument(
         "--method", choices=sorted(METHODS), default="ml", help="multilevel or closed form"
     )
-    parser.add_argument("--num_workers", type=int, help="processes (default: one a core)")
+    parser.add_argument("--num_workers", type=number(int, 0), help="processes (default: all cores)")
     parser.add_argument("--resume", action="store_true", help="keep what is solved, do the rest")
     parser.add_argument("--cache", action="store_true", help="unpack what is solved, for speed")
     args = parser.parse_args()

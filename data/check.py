@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from data.folders import check_sizes, check_trimap, read_layer
-from utils.arguments import OneSentenceParser
+from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError
 from utils.files import AnyPath
 from utils.images import list_images, match_stems, read_size, tell_passed_over
@@ -91,7 +91,7 @@ def run_loader(
     parser.add_argument("--data_root", type=Path, default=Path("Datasets"), help="holds the data")
     parser.add_argument("--check", action="store_true", help="name every fault; exit 1 if any")
     parser.add_argument("--fast", action="store_true", help="with --check: read headers only")
-    parser.add_argument("--num_workers", type=int, help="processes (default: one a core)")
+    parser.add_argument("--num_workers", type=number(int, 0), help="processes (default: all cores)")
     if gen_trimaps:
         parser.add_argument("--gen_trimaps", action="store_true", help="write the missing trimaps")
     args = parser.parse_args()

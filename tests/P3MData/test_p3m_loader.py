@@ -56,6 +56,12 @@ def check(root, monkeypatch, *flags):
     return main()
 
 
+def test_fewer_than_no_processes_are_refused(root, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        check(root, monkeypatch, "--num_workers", "-2")
+    assert "-2 is not a whole number from 0 up" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("flags", [[], ["--fast"]])
 def test_check_covers_all_three_splits_and_the_scenes(root, monkeypatch, capsys, flags):
     for part in ("train", "testval"):
