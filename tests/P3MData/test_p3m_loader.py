@@ -56,10 +56,9 @@ def check(root, monkeypatch, *flags):
     return main()
 
 
-def test_fewer_than_no_processes_are_refused(root, monkeypatch, capsys):
-    with pytest.raises(SystemExit):
+def test_fewer_than_no_processes_are_refused(root, monkeypatch):
+    with pytest.raises(InputError, match="-2 is not a whole number from 0 up"):
         check(root, monkeypatch, "--num_workers", "-2")
-    assert "-2 is not a whole number from 0 up" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("flags", [[], ["--fast"]])
