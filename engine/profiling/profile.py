@@ -141,7 +141,7 @@ def measure_case(
         seconds: how long each of the two timings goes on, at least three runs.
         trace: a file to write a Chrome trace of one run to, or None.
     """
-    device, photo = next(model.parameters()).device, draw_photo(size)
+    photo = draw_photo(size)
     fitted = torch.from_numpy(pad_to_multiple(photo, model.stride))
     shape = (fitted.shape[0] // REGION, fitted.shape[1] // REGION)
     inside, unknown = portrait_maps(shape, unknown_percent)
@@ -149,32 +149,8 @@ def measure_case(
     regions = int(unknown.sum())
     work = sum(part.multiply_adds * (regions if part.per == "region" else 1) for part in parts)
     network = prepare(model, precision)  # anew: with the graphs of this size alone
-
-    def to_image() -> Tensor:
-        image = fitted.to(device).permute(2, 0, 1)[None]  # (1, 3, H, W), channels last
-        return image.to(torch.float32).div_(255)
-
-    with TemporaryDirectory() as folder, torch.inference_mode():
-        source, target = Path(folder, "photo.jpg"), Path(folder, "alpha.png")
-        write_image(source, photo)
-
-        def end_to_end() -> None:
-            write_image(target, predict(network, read_photo(source), bits=8).alpha)
-
-        with forced_cells(network, inside, unknown):
-            image = to_image()
-            # Kernels are made, and CUDA's graphs recorded, in the first runs.
-            for _ in range(3 if device.type == "cuda" else 1):
-                network(image)
-            if trace:
-                write_trace(lambda: network(image), device, trace)
-            peak = measure_peak(lambda: network(to_image()), device)
-            end_to_end()
-            for _ in range(2):  # times that are in doubt once more
-                timing = measure_time(lambda: network(image), device, seconds)
-                whole = measure_time(end_to_end, device, seconds)
-                if not (note := _doubt(timing, whole)):
-                    break
+    with forced_cells(network, inside, unknown), torch.inference_mode():
+        measured = _measure(network, photo, fitted, seconds, trace)
     return {
         "height": size[0],
         "width": size[1],
@@ -182,11 +158,46 @@ def measure_case(
         "precision": precision,
         "regions": regions,
         "multiply_adds": round(work),
-        **_columns("network", timing),
-        **_columns("end_to_end", whole),
-        "peak_memory_mb": None if peak is None else round(peak / 1e6, 1),
-        "note": note,
+        **measured,
     }
+
+
+def _measure(
+    network: MattingModel,
+    photo: np.ndarray,
+    fitted: Tensor,
+    seconds: float,
+    trace: AnyPath | None,
+) -> dict[str, Any]:
+    """The columns of time and memory, for a photo and what becomes of it for the network."""
+    device = next(network.parameters()).device
+
+    def to_image() -> Tensor:
+        image = fitted.to(device).permute(2, 0, 1)[None]  # (1, 3, H, W), channels last
+        return image.to(torch.float32).div_(255)
+
+    def end_to_end() -> None:
+        write_image(target, predict(network, read_photo(source), bits=8).alpha)
+
+    with TemporaryDirectory() as folder:
+        source, target = Path(folder, "photo.jpg"), Path(folder, "alpha.png")
+        write_image(source, photo)
+        image = to_image()
+        # Kernels are made, and CUDA's graphs recorded, in the first runs.
+        for _ in range(3 if device.type == "cuda" else 1):
+            network(image)
+        if trace:
+            write_trace(lambda: network(image), device, trace)
+        peak = measure_peak(lambda: network(to_image()), device)
+        end_to_end()
+        for _ in range(2):  # times that are in doubt once more
+            timing = measure_time(lambda: network(image), device, seconds)
+            whole = measure_time(end_to_end, device, seconds)
+            if not (note := _doubt(timing, whole)):
+                break
+    memory = None if peak is None else round(peak / 1e6, 1)
+    columns = _columns("network", timing) | _columns("end_to_end", whole)
+    return columns | {"peak_memory_mb": memory, "note": note}
 
 
 def _doubt(timing: Timing, whole: Timing) -> str:
