@@ -62,7 +62,10 @@ class Processes:
 
     def any(self, flag: bool) -> bool:
         """Whether some process has the flag set. Costs no synchronisation of the GPU."""
-        return any(self.gather(flag))
+        raised = torch.tensor(int(flag))
+        if self.count > 1:
+            dist.all_reduce(raised, op=dist.ReduceOp.MAX, group=self.meeting)
+        return bool(raised)
 
 
 def under_torchrun() -> bool:

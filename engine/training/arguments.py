@@ -32,6 +32,7 @@ POSITIVE, COUNT, SEED = number(int, 1), number(int, 0), number(int, 0, most=2**6
 ABOVE_0, FROM_0, SHARE = number(float, 0, excluded=True), number(float, 0), number(float, 0, most=1)
 FOLDERS: dict[str, Any] = {"kind": Path, "metavar": "FOLDER"}
 SPLIT = {"metavar": "FILE.csv:PART"}
+PART = "use only those of {} that this table (columns name and split) assigns to PART"
 
 
 def weight(text: str) -> tuple[str, float]:
@@ -58,10 +59,16 @@ class Run:
 
     train_dir: Path = option("folder in which the run is kept", None, Path, required=True)
     resume: bool = option("go on with the run in --train_dir, exactly as if it had not stopped")
-    gpus: tuple[int, ...] | None = option("none: the CPU (default: all)", None, int, nargs="*")
+    gpus: tuple[int, ...] | None = option(
+        "numbers of the GPUs to train on; none named: the CPU (default: all)", None, int, nargs="*"
+    )
     max_steps: int = option("steps after which the run ends", 400_000, POSITIVE)
     seed: int = option("fixes all random choices: weights, order, augmentation", 0, SEED)
-    num_workers: int | None = option("data processes (default: all cores; CPU: 1/4)", None, COUNT)
+    num_workers: int | None = option(
+        "processes that load data, for each GPU (default: all cores; on a CPU a quarter)",
+        None,
+        COUNT,
+    )
 
 
 @dataclass(frozen=True)
@@ -70,9 +77,13 @@ class Data:
 
     data_root: Path = option("folder that holds P3M-10K", Path("Datasets"), Path)
     portraits: tuple[Path, ...] = option("folders with image/ and alpha/ to add", (), **FOLDERS)
-    portrait_repeat: tuple[int, ...] = option("repeats: one, or one a folder", (1,), POSITIVE)
-    edge_weight: tuple[float, ...] = option("of edges: one, or one a folder", (1.0,), FROM_0)
-    split: str | None = option("those whose row (name, split) in a table says PART", None, **SPLIT)
+    portrait_repeat: tuple[int, ...] = option(
+        "times that --portraits count in an epoch: one number, or one a folder", (1,), POSITIVE
+    )
+    edge_weight: tuple[float, ...] = option(
+        "how much edges of --portraits count: one number, or one a folder", (1.0,), FROM_0
+    )
+    split: str | None = option(PART.format("--portraits"), None, **SPLIT)
     no_p3m: bool = option("train on --portraits alone, without P3M-10K")
     backgrounds: Path | None = option("folder of scenes (default: BG-20K/train)", None, Path)
     replace_share: float = option("share of samples to set before one of --backgrounds", 0.5, SHARE)
@@ -83,7 +94,7 @@ class Data:
     )
     recombine: bool = option("add people, other light and writing to samples before --backgrounds")
     degrade: bool = option("give some samples blur, noise, JPEG artefacts or no colour")
-    trimap_ellipse: int = option("pixels: widens what is unknown", TRAINING_ELLIPSE, POSITIVE)
+    trimap_ellipse: int = option("pixels; widens the unknown zone", TRAINING_ELLIPSE, POSITIVE)
     keep_data: bool = option("read each photo once and keep it in memory, in each data process")
     crop_size: int = option("pixels, a multiple of 128, or 32 for most backbones", 896, POSITIVE)
     batch_size: int = option("samples in a step, over all GPUs", 8, POSITIVE)
@@ -110,12 +121,16 @@ class Network:
     num_neighbours: int | None = option("how many others each region looks at", None, POSITIVE)
     no_attention: bool = option("ablation: refine each region without a look at others")
     no_refinement: bool = option("ablation: train the coarse network alone")
-    set: tuple[str, ...] = option("of models/config.py, as blocks=3", (), metavar="FIELD=VALUE")
+    set: tuple[str, ...] = option(
+        "change fields of models/config.py, as depths=(2,2,2,2)", (), metavar="FIELD=VALUE"
+    )
     pretrained: bool = option("begin with timm's ImageNet weights (default, except for demo)")
     pretrained_file: Path | None = option("begin with ImageNet weights from this file", None, Path)
     no_pretrained: bool = option("begin with random weights (default for demo)")
     init: Path | None = option("fine-tune this checkpoint, ours or the authors'", None, Path)
-    init_coarse: Path | None = option("begin with this checkpoint's coarse network", None, Path)
+    init_coarse: Path | None = option(
+        "begin with the coarse network of this checkpoint and a random refinement", None, Path
+    )
     freeze_bn: bool = option("leave the batch norms' statistics as they begin, for small batches")
     freeze_early: bool = option("leave the backbone's first stages, up to stride 4, as they begin")
     freeze_coarse: bool = option("train the refinement alone; needs --init or --init_coarse")
@@ -143,9 +158,11 @@ class Network:
 class Optimisation:
     """How the weights change."""
 
-    optimizer: str = option("muon: faster from random weights", "adam", choices=("adam", "muon"))
+    optimizer: str = option("muon learns faster from nothing", "adam", choices=("adam", "muon"))
     lr: float = option("learning rate, before it falls", 1e-4, ABOVE_0)
-    schedule: str = option("how the rate falls", "steps", choices=("steps", "cosine"))
+    schedule: str = option(
+        "how the rate falls: at --lr_steps, or as a cosine", "steps", choices=("steps", "cosine")
+    )
     lr_steps: tuple[int, ...] = option(
         "steps at which the rate falls by --lr_drop", (120_000, 240_000), POSITIVE, nargs="*"
     )
@@ -159,7 +176,9 @@ class Optimisation:
     loss_weights: tuple[tuple[str, float], ...] = option(
         "weights of loss terms, as alpha=2; the others weigh 1", (), weight, metavar="TERM=WEIGHT"
     )
-    precision: str = option("auto: bf16 where faster", "auto", choices=PRECISIONS)
+    precision: str = option(
+        "number format in the forward pass; auto: bf16 where faster", "auto", choices=PRECISIONS
+    )
     compile: bool = option("compile the coarse network at the start, which takes minutes")
 
     def __post_init__(self) -> None:
@@ -180,8 +199,8 @@ class Watching:
     keep_every: int = option("keep checkpoints of multiples of this step, too", 50_000, POSITIVE)
     val_every: int = option("steps from one validation to the next; 0: none", 2000, COUNT)
     val_images: int = option("number of photos that a validation measures", 50, POSITIVE)
-    val_portraits: tuple[Path, ...] = option("validate on these, not P3M-500-P", (), **FOLDERS)
-    val_split: str | None = option("as --split, of --val_portraits", None, **SPLIT)
+    val_portraits: tuple[Path, ...] = option("folders to validate on, not P3M-500-P", (), **FOLDERS)
+    val_split: str | None = option(PART.format("--val_portraits"), None, **SPLIT)
     log_every: int = option("steps from point to point of TensorBoard's curves", 50, POSITIVE)
     panel_every: int = option("steps from one panel of pictures to the next; 0: none", 1000, COUNT)
 

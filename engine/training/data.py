@@ -212,10 +212,11 @@ def to_device(batch: Batch, device: torch.device) -> dict[str, Any]:
     """
     H, W = batch["image"].shape[-2:]
     noise = [
-        torch.rand(1, H // REGION, W // REGION, generator=torch.Generator().manual_seed(int(seed)))
-        for seed in batch["seed"]
+        torch.rand(1, H // REGION, W // REGION, generator=torch.Generator().manual_seed(seed))
+        for seed in batch["seed"].tolist()
     ]
-    tensors = {name: x for name, x in batch.items() if isinstance(x, Tensor)}
+    kept = {"name", "seed"}  # on the host
+    tensors: dict[str, Tensor] = {name: x for name, x in batch.items() if name not in kept}
     tensors |= {"noise": torch.stack(noise), "edge_weight": batch["edge_weight"].float()}
     moved = {name: x.to(device, non_blocking=True) for name, x in tensors.items()}
     scaled = ("image", "foreground", "background", "alpha")
