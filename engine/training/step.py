@@ -104,8 +104,8 @@ def _update(state: RunState, rate: float, clip: float) -> Tensor:
     for group in state.optimizer.param_groups:
         group["lr"] = rate
     state.scaler.unscale_(state.optimizer)
-    weights = [p for p in state.model.parameters() if p.grad is not None]
-    norm = nn.utils.get_total_norm([p.grad for p in weights])
+    weights = list(state.model.parameters())
+    norm = nn.utils.get_total_norm([p.grad for p in weights if p.grad is not None])
     if clip:  # else every gradient would be multiplied by 1
         nn.utils.clip_grads_with_norm_(weights, clip, norm)
     state.scaler.step(state.optimizer)
