@@ -138,7 +138,8 @@ def cut_window(
 def apply_warp(
     layers: dict[str, np.ndarray], warp: Warp, size: tuple[int, int], *, alone: bool = False
 ) -> dict[str, np.ndarray]:
-    """Cut the crop out of each layer (H, W[, C]) uint8: {name: (h, w[, C]) uint8}.
+    """Cut the crop out of each layer (H, W[, C]) uint8: {name: (h, w[, C]) uint8}. A foreground
+    comes with its alpha.
 
     Beyond its border the photo goes on mirrored, in all layers alike; but with `alone`, nobody is
     there, as where people are cut out and set before another scene. A photo much finer than the
@@ -157,15 +158,23 @@ def apply_warp(
     places, parts = cv2.convertMaps(source, np.empty(0, np.float32), cv2.CV_16SC2)
     places = cv2.add(places, np.array((left, top, 0, 0), np.float64))
 
-    def cut(name: str) -> np.ndarray:
+    def prepare(name: str) -> np.ndarray:
         layer = _shrink(layers[name], factor)
-        if any((top, bottom, left, right)):
-            empty = alone and name == "alpha"
-            border = cv2.BORDER_CONSTANT if empty else cv2.BORDER_REFLECT_101
-            layer = cv2.copyMakeBorder(layer, top, bottom, left, right, border)
-        return cv2.remap(layer, places, parts, cv2.INTER_LINEAR)
+        if not any((top, bottom, left, right)):
+            return layer
+        empty = alone and name == "alpha"
+        border = cv2.BORDER_CONSTANT if empty else cv2.BORDER_REFLECT_101
+        return cv2.copyMakeBorder(layer, top, bottom, left, right, border)
 
-    return {name: cut(name) for name in layers}
+    ready = {name: prepare(name) for name in layers}
+    # Four channels are looked up as fast as three.
+    if "foreground" in ready:
+        ready["foreground"] = cv2.merge((ready["foreground"], ready.pop("alpha")))
+    cut = {n: cv2.remap(layer, places, parts, cv2.INTER_LINEAR) for n, layer in ready.items()}
+    if "foreground" in cut:
+        cut["alpha"] = cv2.extractChannel(cut["foreground"], 3)
+        cut["foreground"] = cv2.cvtColor(cut["foreground"], cv2.COLOR_RGBA2RGB)
+    return cut
 
 
 def _shrink(layer: np.ndarray, factor: int) -> np.ndarray:

@@ -12,8 +12,9 @@ import numpy as np
 from data.augment import mean_grey
 from utils.errors import InputError
 from utils.files import AnyPath
-from utils.images import pair_by_stem, read_alpha, read_photo, read_rgba
+from utils.images import pair_by_stem, read_alpha, read_photo, read_rgba, refuse_faint
 from utils.images.colour import convert_colours
+from utils.images.decode import read_plain_png
 from utils.images.metadata import read_metadata
 from utils.trimap import Trimap
 
@@ -55,7 +56,12 @@ def read_layer(layer: str, path: AnyPath) -> np.ndarray:
     InputError as the readers of `utils.images`, or if the pixels are broken.
     """
     if layer not in KEPT or not has_raw(path):
-        return READERS.get(layer, read_photo)(path)
+        plain = read_plain_png(path, grey=layer == "alpha") if layer in KEPT else None
+        if plain is None:
+            return READERS.get(layer, read_photo)(path)
+        if layer == "alpha":
+            refuse_faint(plain, path)
+        return plain
     raw = raw_path(path)
     try:
         return np.load(raw, mmap_mode="r")
