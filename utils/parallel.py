@@ -49,7 +49,11 @@ def _map_in_pool(
 ) -> Iterator[Result]:
     pool = open_pool(workers)
     try:
-        for future in as_completed([pool.submit(function, item) for item in items]):
+        try:
+            futures = [pool.submit(function, item) for item in items]
+        except (OSError, ValueError) as error:  # of closed pipes: one ended as the next began
+            raise BrokenProcessPool from error
+        for future in as_completed(futures):
             yield future.result()
     except BrokenProcessPool as error:
         raise InputError(

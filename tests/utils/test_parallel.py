@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from multiprocessing import resource_tracker, util
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,28 @@ def test_every_item_is_worked_on(workers):
 def test_a_process_that_was_killed_is_told_in_a_sentence():
     with pytest.raises(InputError, match=r"squares: a process was killed.*--num_workers 1"):
         list(map_files(die, [9, 9], num_workers=2, title="squares"))
+
+
+@pytest.mark.parametrize("error", [ValueError("bad value(s) in fds_to_keep"), OSError(9, "EBADF")])
+def test_so_is_one_that_was_killed_while_the_next_began(monkeypatch, error):
+    spawn, spawned = util.spawnv_passfds, []
+
+    def second_fails(*of):
+        spawned.append(of)
+        if len(spawned) > 1:
+            raise error
+        return spawn(*of)
+
+    # Its process is not to count.
+    resource_tracker.ensure_running()
+    monkeypatch.setattr(util, "spawnv_passfds", second_fails)
+    with pytest.raises(InputError, match=r"squares: a process was killed.*--num_workers 1"):
+        list(map_files(square, [1, 2], num_workers=2, title="squares"))
+
+
+def test_an_error_of_the_work_itself_is_passed_on():
+    with pytest.raises(ValueError, match="invalid literal"):
+        list(map_files(int, ["1", "one"], num_workers=2, title="squares"))
 
 
 def test_only_cores_this_process_may_use_count(monkeypatch):
