@@ -16,7 +16,7 @@ import numpy as np
 from engine.prediction.outputs import LayerMaker, read_background
 from engine.prediction.photos import Predictor
 from engine.prediction.predictors import load_predictor, needs_torch
-from utils.arguments import OneSentenceParser
+from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
 from utils.files import AnyPath
 from utils.images import read_photo
@@ -32,7 +32,7 @@ def parse_args() -> argparse.Namespace:
     parser = OneSentenceParser(__doc__)
     parser.add_argument("--checkpoint", type=Path, help=".pth or .onnx (default: what ships)")
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in")
-    parser.add_argument("--port", type=int, default=7860)
+    parser.add_argument("--port", type=number(int, 0, most=65535), default=7860)
     parser.add_argument("--gpus", type=int, nargs="*", help="the first is used; none: the CPU")
     return parser.parse_args()
 

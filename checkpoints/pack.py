@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.evaluation.provenance import file_hash
 from models.checkpoint import latest_checkpoint, load_model, read_checkpoint, save_checkpoint
-from utils.arguments import OneSentenceParser
+from utils.arguments import OneSentenceParser, number
 from utils.errors import run_script
 from utils.files import keep_existing
 
@@ -20,7 +20,7 @@ def main() -> None:
     parser = OneSentenceParser(__doc__)
     parser.add_argument("--train_dir", type=Path, required=True, help="the run: its latest weights")
     parser.add_argument("--output", type=Path, required=True, help="a .pth or .safetensors")
-    parser.add_argument("--max_area", type=int, help="pixels to which larger photos are shrunk")
+    parser.add_argument("--max_area", type=number(int, 1), help="most pixels; else photos shrink")
     parser.add_argument("--overwrite", action="store_true", help="replace --output if it is there")
     args = parser.parse_args()
     keep_existing(args.output, args.overwrite)

@@ -14,7 +14,7 @@ import numpy as np
 
 from data.folders import read_layers
 from data.portraits import PortraitDataset, Split
-from utils.arguments import OneSentenceParser
+from utils.arguments import OneSentenceParser, number
 from utils.errors import run_script
 from utils.images import resize_antialiased, write_image
 from utils.parallel import map_files
@@ -24,7 +24,7 @@ def main() -> None:
     parser = OneSentenceParser(__doc__)
     parser.add_argument("--portraits", type=Path, required=True, help="folder to read")
     parser.add_argument("--split", metavar="FILE.csv:PART", help="those of them in this part alone")
-    parser.add_argument("--side", type=int, required=True, help="pixels of the shorter side")
+    parser.add_argument("--side", type=number(int, 1), required=True, help="shorter, in pixels")
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
     args = parser.parse_args()
     dataset = PortraitDataset(args.portraits, Split.read(args.split) if args.split else None)

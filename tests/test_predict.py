@@ -60,7 +60,7 @@ def test_bad_file_means_status_1(command, photo, capsys):
     [
         (("--background", "red", "--write", "alpha"), "add composite"),
         (("--no_foreground", "--write", "foreground"), "drop one"),
-        (("--batch_size", "0"), "0 is not a whole number from 1 up"),
+        (("--batch_size", "0"), "0 is not a whole number from 1 to"),
         (("--bits", "16", "--format", "webp"), "no 16-bit"),
     ],
 )

@@ -38,9 +38,12 @@ def join_dashes(words: Sequence[str], *options: str) -> list[str]:
 
 
 def number(
-    kind: type, minimum: float, *, excluded: bool = False, most: float = math.inf
+    kind: type, minimum: float, *, excluded: bool = False, most: float = 1e9
 ) -> Callable[[str], Any]:
-    """A type for argparse: a finite int or float, `minimum` (`excluded`: more) to `most`."""
+    """A type for argparse: an int or float, `minimum` (`excluded`: more) to `most`.
+
+    Its default is less than what overflows the 32 bits that PyTorch and OpenCV calculate with.
+    """
 
     def convert(text: str) -> Any:
         try:
@@ -48,10 +51,9 @@ def number(
         except ValueError:
             value = math.nan
         enough = value > minimum or (value == minimum and not excluded)
-        if not (enough and value <= most and value < math.inf):  # isfinite knows no 10**400
-            upwards = "up" if most == math.inf else f"to {most:g}"
+        if not (enough and value <= most):
             noun = "a whole number" if kind is int else "a number"
-            bound = f"above {minimum:g}" if excluded else f"from {minimum:g} {upwards}"
+            bound = f"{'above' if excluded else 'from'} {minimum:g} to {most:g}"
             raise argparse.ArgumentTypeError(f"{text} is not {noun} {bound}")
         return value
 

@@ -29,6 +29,7 @@ from utils.trimap import TRAINING_ELLIPSE
 STARTS = ("pretrained", "pretrained_file", "no_pretrained", "init", "init_coarse")
 
 POSITIVE, COUNT, SEED = number(int, 1), number(int, 0), number(int, 0, most=2**63 - 1)
+MODERATE = number(int, 1, most=10_000)  # of what takes memory by its square, or for each sample
 ABOVE_0, FROM_0, SHARE = number(float, 0, excluded=True), number(float, 0), number(float, 0, most=1)
 FOLDERS: dict[str, Any] = {"kind": Path, "metavar": "FOLDER"}
 SPLIT = {"metavar": "FILE.csv:PART"}
@@ -67,7 +68,7 @@ class Run:
     num_workers: int | None = option(
         "processes that load data, for each GPU (default: all cores; on a CPU a quarter)",
         None,
-        COUNT,
+        number(int, 0, most=1000),
     )
 
 
@@ -94,10 +95,10 @@ class Data:
     )
     recombine: bool = option("add people, other light and writing to samples before --backgrounds")
     degrade: bool = option("give some samples blur, noise, JPEG artefacts or no colour")
-    trimap_ellipse: int = option("pixels; widens the unknown zone", TRAINING_ELLIPSE, POSITIVE)
+    trimap_ellipse: int = option("pixels; widens the unknown zone", TRAINING_ELLIPSE, MODERATE)
     keep_data: bool = option("read each photo once and keep it in memory, in each data process")
-    crop_size: int = option("pixels, a multiple of 128, or 32 for most backbones", 896, POSITIVE)
-    batch_size: int = option("samples in a step, over all GPUs", 8, POSITIVE)
+    crop_size: int = option("pixels, a multiple of 128, or 32 for most backbones", 896, MODERATE)
+    batch_size: int = option("samples in a step, over all GPUs", 8, MODERATE)
     accumulate: int = option("run each batch in so many parts, which saves memory", 1, POSITIVE)
 
     def __post_init__(self) -> None:
@@ -118,7 +119,7 @@ class Network:
         "model: the paper's; demo: small, for CPUs; portrait: what ships", "model", choices=CONFIGS
     )
     backbone: str | None = option("by its name in timm: a Swin or a feature pyramid", None)
-    num_neighbours: int | None = option("how many others each region looks at", None, POSITIVE)
+    num_neighbours: int | None = option("how many others each region looks at", None, MODERATE)
     no_attention: bool = option("ablation: refine each region without a look at others")
     no_refinement: bool = option("ablation: train the coarse network alone")
     set: tuple[str, ...] = option(

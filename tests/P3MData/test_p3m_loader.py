@@ -57,7 +57,7 @@ def check(root, monkeypatch, *flags):
 
 
 def test_fewer_than_no_processes_are_refused(root, monkeypatch):
-    with pytest.raises(InputError, match="-2 is not a whole number from 0 up"):
+    with pytest.raises(InputError, match="-2 is not a whole number from 0 to"):
         check(root, monkeypatch, "--num_workers", "-2")
 
 

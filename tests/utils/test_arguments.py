@@ -30,6 +30,6 @@ def test_an_empty_value_is_not_the_folder_one_stands_in(monkeypatch):
 
 
 def test_no_number_is_too_long_to_be_looked_at():
-    assert number(int, 1)("1" + "0" * 400) == 10**400
-    with pytest.raises(ArgumentTypeError, match="from 0 to 1"):
-        number(int, 0, most=1)("1" + "0" * 400)
+    for kind, most in ((int, {"most": 1}), (int, {}), (float, {})):
+        with pytest.raises(ArgumentTypeError, match=r"from 0 to 1(e\+09)?$"):
+            number(kind, 0, **most)("1" + "0" * 400)

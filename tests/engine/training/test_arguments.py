@@ -24,7 +24,12 @@ def parse(train_dir, *words):
 @pytest.mark.parametrize(
     "words, said",
     [
-        ("--crop_size 0", "--crop_size: 0 is not a whole number from 1 up"),
+        ("--crop_size 0", "--crop_size: 0 is not a whole number from 1 to 10000"),
+        ("--batch_size 10001", "--batch_size: 10001 is not a whole number from 1 to 10000"),
+        (f"--trimap_ellipse 1{30 * '0'}", "is not a whole number from 1 to 10000"),
+        ("--num_neighbours 10000000000", "is not a whole number from 1 to 10000"),
+        ("--num_workers 1001", "1001 is not a whole number from 0 to 1000"),
+        ("--lr 1e300", "--lr: 1e300 is not a number above 0 to 1e+09"),
         ("--lr nan", "--lr: nan is not a number above 0"),
         ("--lr inf", "--lr: inf is not"),
         ("--lr 0", "--lr: 0 is not"),
