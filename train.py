@@ -9,6 +9,7 @@ A portrait folder for --portraits holds image/ and alpha/, paired by file name.
 """
 
 from contextlib import closing
+from shlex import quote
 
 import torch
 
@@ -93,7 +94,8 @@ def describe(settings: RunSettings, processes: Processes, state: RunState, portr
     print(
         f"training {settings.network.model_version} ({parameters:.2f} M parameters) on {name},"
         f" {processes.count} process(es), {precision}\n{portraits} portraits, steps {state.step} to"
-        f" {settings.run.max_steps}; watch: tensorboard --logdir {settings.run.train_dir}/logger",
+        f" {settings.run.max_steps}; watch: tensorboard --logdir"
+        f" {quote(str(settings.run.train_dir / 'logger'))}",
         flush=True,
     )
 

@@ -9,6 +9,7 @@
 """
 
 from pathlib import Path
+from shlex import quote
 
 from data.check import run_loader
 from data.folders import FolderDataset
@@ -32,7 +33,7 @@ def folders(root: AnyPath, split: str) -> dict[str, Path]:
 
 def made_by(root: AnyPath) -> dict[str, str]:
     """Layer -> the command that makes its folder."""
-    command = f"python -m P3MData.solve_fg_bg --data_root {root}"
+    command = f"python -m P3MData.solve_fg_bg --data_root {quote(str(root))}"
     return {"foreground": command, "background": command}
 
 

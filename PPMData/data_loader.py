@@ -7,6 +7,7 @@
 """
 
 from pathlib import Path
+from shlex import quote
 
 from data.check import run_loader
 from data.folders import FolderDataset
@@ -24,7 +25,8 @@ def folders(root: AnyPath) -> dict[str, Path]:
 
 def made_by(root: AnyPath) -> dict[str, str]:
     """Layer -> the command that makes its folder."""
-    return {"trimap": f"python -m PPMData.data_loader --gen_trimaps --data_root {root}"}
+    command = "python -m PPMData.data_loader --gen_trimaps --data_root"
+    return {"trimap": f"{command} {quote(str(root))}"}
 
 
 class PPMDataset(FolderDataset):

@@ -7,6 +7,7 @@
 """
 
 from pathlib import Path
+from shlex import quote
 
 import cv2
 import numpy as np
@@ -28,7 +29,8 @@ def folders(root: AnyPath) -> dict[str, Path]:
 
 def made_by(root: AnyPath) -> dict[str, str]:
     """Layer -> the command that makes its folder."""
-    return {"trimap": f"python -m PhotoMatteData.data_loader --gen_trimaps --data_root {root}"}
+    command = "python -m PhotoMatteData.data_loader --gen_trimaps --data_root"
+    return {"trimap": f"{command} {quote(str(root))}"}
 
 
 class PhotoMatteDataset(FolderDataset):

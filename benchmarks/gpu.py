@@ -32,9 +32,9 @@ def main() -> None:
     device = use_device(choose_gpus(args.gpus), 0)
     path = args.output / "results.json"
     try:  # machine -> check -> figures
-        results = json.loads(path.read_text()) if path.exists() else {}
-    except ValueError as error:
-        raise InputError(f"{path} is no JSON; remove it to measure anew") from error
+        results = {**json.loads(path.read_text())} if path.exists() else {}
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path} is no JSON table; remove it to measure anew") from error
     machine = f"{device_name(device)}, torch {torch.__version__}"
     if device.type == "cpu":
         machine += ": a trial on small photos, whatever the lines below call them"

@@ -125,14 +125,21 @@ def join(gpus: Sequence[int] | None) -> Iterator[Processes]:
     """Take this process's place: its device, and the process group where torchrun started it.
 
     There, whatever ends one process ends all, by SystemExit, and the first one tells of it.
-    InputError as from choose_gpus and use_device.
+    InputError as from choose_gpus and use_device, or if the environment is not as torchrun sets it.
     """
     chosen = choose_gpus(gpus)
     if not under_torchrun():
         yield Processes(0, 1, use_device(chosen, 0))
         return
-    device = use_device(chosen, int(os.environ["LOCAL_RANK"]))
-    store, rank, count = next(dist.rendezvous("env://", timeout=PATIENCE))
+    try:
+        device = use_device(chosen, int(os.environ["LOCAL_RANK"]))
+        store, rank, count = next(dist.rendezvous("env://", timeout=PATIENCE))
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(
+            f"LOCAL_RANK and WORLD_SIZE are set, but not as by torchrun; unset them ({error})"
+        ) from error
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     # NCCL waits longer than gloo, for it can't tell of it: it aborts the process.
     dist.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=2 * PATIENCE)

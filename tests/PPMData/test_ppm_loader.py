@@ -1,7 +1,12 @@
+import shlex
+
 import cv2
 import numpy as np
 import pytest
 
+import P3MData.data_loader
+import PhotoMatteData.data_loader
+import PPMData.data_loader
 from PPMData.data_loader import PPMDataset, gen_dataset_trimaps, main
 from utils.errors import MissingError
 from utils.images import write_image
@@ -26,6 +31,12 @@ def test_missing_trimaps_name_the_command_that_makes_them(root):
     assert dataset.names == ["a", "b"]
     sample = dataset[1]
     assert np.array_equal(sample.trimap, trimap_from_alpha(sample.alpha, 30))
+
+
+@pytest.mark.parametrize("module", [PPMData, PhotoMatteData, P3MData])
+def test_a_named_command_can_be_pasted(module):
+    for command in module.data_loader.made_by("my data").values():
+        assert shlex.split(command)[-1] == "my data"
 
 
 def test_the_command_makes_trimaps_and_checks(root, monkeypatch, capsys):

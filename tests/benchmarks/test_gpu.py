@@ -51,8 +51,9 @@ def test_steps_of_one_device_are_those_of_the_other():
     assert found["largest relative difference"] == 0
 
 
-def test_another_file_in_place_of_results_is_kept(tmp_path):
-    (tmp_path / "results.json").write_text("mine")
+@pytest.mark.parametrize("text", ["mine", "[]", "null"])
+def test_another_file_in_place_of_results_is_kept(tmp_path, text):
+    (tmp_path / "results.json").write_text(text)
     status, said = gpu(tmp_path, "neighbours")
     assert status == 2 and "no JSON" in said
-    assert (tmp_path / "results.json").read_text() == "mine"
+    assert (tmp_path / "results.json").read_text() == text

@@ -64,6 +64,19 @@ def test_more_processes_than_gpus_are_refused(machine, monkeypatch):
         pass
 
 
+@pytest.mark.parametrize(
+    "rest", [{}, {"RANK": "first", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}]
+)
+def test_half_an_environment_of_torchrun_is_refused(machine, monkeypatch, rest):
+    machine(0)
+    for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ({"LOCAL_RANK": "0", "WORLD_SIZE": "1"} | rest).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match="LOCAL_RANK and WORLD_SIZE"), join(None):
+        pass
+
+
 def test_shares_are_disjoint_and_complete():
     items = list(range(7))
     shares = [Processes(rank, 3, torch.device("cpu")).share(items) for rank in range(3)]
