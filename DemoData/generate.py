@@ -23,7 +23,7 @@ from DemoData.layouts import SCENES, TESTS, TRAIN, Layout
 from DemoData.people import KINDS
 from DemoData.portrait import draw_portrait
 from DemoData.scenes import NAMES, USUAL, draw_scene
-from utils.arguments import OneSentenceParser
+from utils.arguments import OneSentenceParser, number
 from utils.errors import InputError, run_script
 from utils.files import AnyPath, atomic_path
 from utils.images import write_image
@@ -54,9 +54,9 @@ def list_tasks(num_train: int, num_test: int) -> Iterator[Task]:
     for layout, count in ((TRAIN, num_train), *((layout, num_test) for layout in TESTS)):
         for index in range(count):
             yield Task(layout.number, index, layout.folder, layout)
-    for (number, folder), count in zip(SCENES, (num_train, num_test), strict=True):
+    for (scenes, folder), count in zip(SCENES, (num_train, num_test), strict=True):
         for index in range(-(-count // 4)):
-            yield Task(number, index, folder)
+            yield Task(scenes, index, folder)
 
 
 def run_task(task: Task, root: AnyPath, size: int, seed: int, people: dict[str, Any]) -> None:
@@ -153,12 +153,13 @@ def _generate(
 
 
 def parse_args() -> argparse.Namespace:
-    parser = OneSentenceParser(__doc__)
+    parser, count = OneSentenceParser(__doc__), number(int, 0)
     parser.add_argument("--root", type=Path, default=Path("Datasets-demo"), help="folder to make")
-    parser.add_argument("--train", type=int, default=200, help="portraits for training")
-    parser.add_argument("--test", type=int, default=8, help="portraits for each of four test sets")
-    parser.add_argument("--size", type=int, default=768, help="side in pixels")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--train", type=count, default=200, help="portraits for training")
+    parser.add_argument("--test", type=count, default=8, help="portraits for each of 4 test sets")
+    side = number(int, MIN_SIZE, most=10_000)
+    parser.add_argument("--size", type=side, default=768, help="side in pixels")
+    parser.add_argument("--seed", type=number(int, 0, most=2**63 - 1), default=0)
     parser.add_argument(
         "--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="how people are framed (all)"
     )
@@ -170,12 +171,8 @@ def parse_args() -> argparse.Namespace:
         default=list(USUAL),
         help="kinds (all but screen)",
     )
-    parser.add_argument("--num_workers", type=int, default=count_cores(), help="processes")
-    args = parser.parse_args()
-    for name, least in (("train", 0), ("test", 0), ("size", MIN_SIZE), ("seed", 0)):
-        if getattr(args, name) < least:
-            raise InputError(f"--{name} must be at least {least}, not {getattr(args, name)}")
-    return args
+    parser.add_argument("--num_workers", type=count, default=count_cores(), help="processes")
+    return parser.parse_args()
 
 
 def main() -> None:

@@ -135,10 +135,11 @@ def test_a_killed_process_is_told_of(tmp_path: Path) -> None:
     killer.join()
 
 
+@pytest.mark.parametrize("value", ["-3", "1000000000000"])
 @pytest.mark.parametrize("flag", ["--size", "--train"])
-def test_one_sentence_for_a_bad_number(flag: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "DemoData.generate", "--root", str(tmp_path), flag, "-3"]
+def test_one_sentence_for_a_bad_number(flag: str, value: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "DemoData.generate", "--root", str(tmp_path), flag, value]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 2
-    assert result.stderr.startswith(f"error: {flag} must be at least")
+    assert result.stderr.startswith(f"error: argument {flag}: {value} is not a whole number from")
     assert result.stderr.count("\n") == 1
